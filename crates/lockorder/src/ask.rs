@@ -1,0 +1,105 @@
+//! An acquisition on its way: what every lock type says to the checker, with checks on or off.
+
+use std::time::Duration;
+
+use crate::checker::{self, Asked, Held};
+use crate::error::{AcquireError, TimedOut};
+use crate::event;
+use crate::report::{Acquisition, Mode, Site};
+use crate::{Class, Rank};
+
+/// Whose a lock is once it is held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keeper {
+    /// A blocking lock is the thread's.
+    Thread,
+    /// An async lock is the task's, or the branch's.
+    #[cfg(feature = "tokio")]
+    Task,
+}
+
+/// One lock that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    pub(crate) class: &'static Class,
+    pub(crate) key: u64,
+    pub(crate) instance: usize,
+    pub(crate) mode: Mode,
+    pub(crate) site: Site,
+    #[cfg_attr(
+        not(any(debug_assertions, feature = "enforce")),
+        expect(dead_code, reason = "only the checker asks")
+    )]
+    pub(crate) keeper: Keeper,
+}
+
+impl Ask {
+    /// Asks for `lock`, the wrapped lock, whose address is its identity: it cannot move while it is held.
+    #[inline(always)]
+    pub(crate) fn new<R: Rank, L>(
+        keeper: Keeper,
+        lock: &L,
+        key: u64,
+        mode: Mode,
+        site: Site,
+    ) -> Self {
+        let instance = std::ptr::from_ref(lock).addr();
+        Self {
+            class: R::class(),
+            key,
+            instance,
+            mode,
+            site,
+            keeper,
+        }
+    }
+
+    /// Checks the acquisition; to be called before it can block.
+    #[inline(always)]
+    pub(crate) fn check(&self) -> Asked {
+        checker::check(self)
+    }
+
+    /// Records the acquired lock.
+    #[inline(always)]
+    pub(crate) fn hold(&self, asked: Asked) -> Held {
+        checker::hold(self, asked)
+    }
+
+    /// Records a lock that a `try_` call got: it could not block, so nothing is checked.
+    #[inline(always)]
+    pub(crate) fn hold_tried(&self) -> Held {
+        checker::hold(self, Asked::NEVER)
+    }
+
+    /// The error of a wait that ended without the lock, and its WARN event.
+    #[cold]
+    pub(crate) fn timed_out(&self, waited: Duration) -> AcquireError {
+        let holders = checker::holders(self);
+        let timed_out = TimedOut {
+            wanted: self.wanted(),
+            waited,
+            holders,
+        };
+        event::timed_out(&timed_out);
+        AcquireError::TimedOut(Box::new(timed_out))
+    }
+
+    /// The error of a semaphore that was closed.
+    #[cfg(feature = "tokio")]
+    #[cold]
+    pub(crate) fn closed(&self) -> AcquireError {
+        AcquireError::Closed(Box::new(self.wanted()))
+    }
+
+    fn wanted(&self) -> Acquisition {
+        Acquisition {
+            class: self.class,
+            key: self.class.is_keyed().then_some(self.key),
+            instance: self.instance,
+            mode: self.mode,
+            site: self.site,
+            held_for: None,
+        }
+    }
+}

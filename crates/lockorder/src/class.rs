@@ -1,0 +1,337 @@
+//! Ranks: what the order is declared in terms of.
+//!
+//! A *class* is a kind of lock: "a session's task lock", not the task lock of session 17. A *rank* is the
+//! type that stands for a class in a program, so that the order of a lock is a part of its type and a lock
+//! without one cannot be written. Both come from one table, see [`hierarchy!`](crate::hierarchy).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One row of a hierarchy's table: a kind of lock and its place in the order.
+///
+/// Classes are made by [`hierarchy!`](crate::hierarchy) and live as long as the program.
+pub struct Class {
+    name: &'static str,
+    level: u32,
+    position: u32,
+    docs: &'static str,
+    keyed: bool,
+    table: &'static Table,
+}
+
+impl Class {
+    /// The name given in the table; unique in its hierarchy.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The level it was declared under: outermost locks have the lowest.
+    pub const fn level(&self) -> u32 {
+        self.level
+    }
+
+    /// Its row in the table. Locks are taken in the order of their rows, also inside one level.
+    pub const fn position(&self) -> u32 {
+        self.position
+    }
+
+    /// The doc comment of its row.
+    pub const fn docs(&self) -> &'static str {
+        self.docs
+    }
+
+    /// Whether its locks carry keys, so that several may be held in rising key order.
+    pub const fn is_keyed(&self) -> bool {
+        self.keyed
+    }
+
+    /// The table it is a row of.
+    pub const fn table(&self) -> &'static Table {
+        self.table
+    }
+
+    #[cfg(any(debug_assertions, feature = "enforce"))]
+    #[inline]
+    pub(crate) fn is_before(&self, other: &Self) -> bool {
+        std::ptr::eq(self.table, other.table) && self.position < other.position
+    }
+}
+
+impl fmt::Debug for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Class({self})")
+    }
+}
+
+/// Writes the name and level, as reports do: `bank.ledger (level 1)`.
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (level {})", self.name, self.level)
+    }
+}
+
+impl PartialEq for Class {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Class {}
+
+/// A declared hierarchy: its classes, outermost first.
+pub struct Table {
+    name: &'static str,
+    timeout: Duration,
+    classes: &'static [Class],
+}
+
+impl Table {
+    /// The name of the hierarchy's type.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How long a timed acquisition waits unless its caller says otherwise.
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Its rows, outermost first.
+    pub const fn classes(&self) -> &'static [Class] {
+        self.classes
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .field("classes", &self.classes)
+            .finish()
+    }
+}
+
+/// Prints the table: a line for each class with its level, name and docs.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} (timeout {:?})", self.name, self.timeout)?;
+        let width = self.classes.iter().map(|c| c.name.len()).max().unwrap_or(0);
+        self.classes.iter().try_for_each(|c| {
+            let keyed = if c.keyed { " [keyed]" } else { "" };
+            writeln!(
+                f,
+                "{:>3}  {:width$}{keyed}  {}",
+                c.level,
+                c.name,
+                c.docs.trim()
+            )
+        })
+    }
+}
+
+/// A type that stands for a whole table. Implemented by [`hierarchy!`](crate::hierarchy).
+pub trait Hierarchy: 'static {
+    /// The table it was declared with.
+    fn table() -> &'static Table;
+}
+
+/// A type that stands for one class. Implemented by [`hierarchy!`](crate::hierarchy).
+///
+/// There is no default: a lock whose place in the order nobody decided does not compile.
+pub trait Rank: 'static {
+    /// The hierarchy it belongs to.
+    type Hierarchy: Hierarchy;
+    /// Whether its locks carry keys: [`Keyed`] or [`Unkeyed`].
+    type Keys: Keying;
+    /// Its row in the table.
+    fn class() -> &'static Class;
+}
+
+/// Whether the locks of a class carry keys. Implemented by [`Keyed`] and [`Unkeyed`] only.
+pub trait Keying: sealed::Keying {}
+
+/// At most one lock of the class is held by one holder at a time.
+pub enum Unkeyed {}
+
+/// Each lock of the class has a number; one holder may hold several, taken in rising order.
+pub enum Keyed {}
+
+impl Keying for Unkeyed {}
+impl Keying for Keyed {}
+
+/// Where a lock type keeps the lock that it wraps.
+pub(crate) type Cell<R, L> = <<R as Rank>::Keys as sealed::Keying>::Cell<L>;
+
+/// A lock with its number. Shared, because a guard that outlives the borrow of its lock needs an `Arc` of
+/// the wrapped lock, which safe code cannot get from the middle of another allocation.
+pub struct KeyedCell<L> {
+    key: u64,
+    lock: Arc<L>,
+}
+
+impl<L> KeyedCell<L> {
+    pub(crate) fn new(key: u64, lock: L) -> Self {
+        Self {
+            key,
+            lock: Arc::new(lock),
+        }
+    }
+}
+
+mod sealed {
+    use super::{Arc, Keyed, KeyedCell, Unkeyed};
+
+    /// An unkeyed lock is the wrapped lock and nothing else; a keyed one stands beside its key.
+    pub trait Keying {
+        type Cell<L>;
+        const KEYED: bool;
+        fn lock<L>(cell: &Self::Cell<L>) -> &L;
+        fn key<L>(cell: &Self::Cell<L>) -> u64;
+        fn share<L>(cell: Arc<Self::Cell<L>>) -> Arc<L>;
+    }
+
+    impl Keying for Unkeyed {
+        type Cell<L> = L;
+        const KEYED: bool = false;
+
+        #[inline(always)]
+        fn lock<L>(cell: &L) -> &L {
+            cell
+        }
+
+        #[inline(always)]
+        fn key<L>(_: &L) -> u64 {
+            0
+        }
+
+        #[inline(always)]
+        fn share<L>(cell: Arc<L>) -> Arc<L> {
+            cell
+        }
+    }
+
+    impl Keying for Keyed {
+        type Cell<L> = KeyedCell<L>;
+        const KEYED: bool = true;
+
+        #[inline(always)]
+        fn lock<L>(cell: &KeyedCell<L>) -> &L {
+            &cell.lock
+        }
+
+        #[inline(always)]
+        fn key<L>(cell: &KeyedCell<L>) -> u64 {
+            cell.key
+        }
+
+        #[inline(always)]
+        fn share<L>(cell: Arc<KeyedCell<L>>) -> Arc<L> {
+            Arc::clone(&cell.lock)
+        }
+    }
+}
+
+pub(crate) use sealed::Keying as KeyingExt;
+
+/// What the macro builds tables from. Not public API.
+#[doc(hidden)]
+pub mod table {
+    use super::{Class, Duration, KeyingExt, Rank, Table};
+
+    #[derive(Clone, Copy)]
+    pub struct Row {
+        pub name: &'static str,
+        pub level: u32,
+        pub docs: &'static str,
+        pub keyed: bool,
+    }
+
+    pub const fn table(name: &'static str, timeout: Duration, classes: &'static [Class]) -> Table {
+        Table {
+            name,
+            timeout,
+            classes,
+        }
+    }
+
+    pub const fn class(rows: &[Row], position: usize, table: &'static Table) -> Class {
+        let Row {
+            name,
+            level,
+            docs,
+            keyed,
+        } = rows[position];
+        Class {
+            name,
+            level,
+            position: position as u32,
+            docs,
+            keyed,
+            table,
+        }
+    }
+
+    /// Refuses a malformed table at compile time.
+    pub const fn check(rows: &[Row]) {
+        assert!(!rows.is_empty(), "a hierarchy needs at least one class");
+        let mut i = 0;
+        while i < rows.len() {
+            assert!(!rows[i].name.is_empty(), "a class needs a name");
+            if i > 0 {
+                assert!(
+                    rows[i - 1].level <= rows[i].level,
+                    "the levels of a hierarchy must rise: outermost locks first"
+                );
+            }
+            assert!(
+                position(rows, rows[i].name) == i,
+                "two classes of a hierarchy have the same name"
+            );
+            i += 1;
+        }
+    }
+
+    /// Refuses a level that is opened twice: levels are the first level of each block, in order.
+    pub const fn check_levels(levels: &[u32]) {
+        let mut i = 1;
+        while i < levels.len() {
+            assert!(
+                levels[i - 1] < levels[i],
+                "the levels of a hierarchy must rise: outermost locks first"
+            );
+            i += 1;
+        }
+    }
+
+    pub const fn position(rows: &[Row], name: &str) -> usize {
+        let mut i = 0;
+        while i < rows.len() {
+            if same(rows[i].name, name) {
+                return i;
+            }
+            i += 1;
+        }
+        panic!("no such class")
+    }
+
+    pub const fn keyed<R: Rank>() -> bool {
+        <R::Keys as KeyingExt>::KEYED
+    }
+
+    const fn same(a: &str, b: &str) -> bool {
+        let (a, b) = (a.as_bytes(), b.as_bytes());
+        if a.len() != b.len() {
+            return false;
+        }
+        let mut i = 0;
+        while i < a.len() {
+            if a[i] != b[i] {
+                return false;
+            }
+            i += 1;
+        }
+        true
+    }
+}

@@ -1,0 +1,72 @@
+//! Why a lock was not acquired.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::report::{Acquisition, HeldLock};
+
+/// A timed acquisition that did not get its lock, or a semaphore that was closed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AcquireError {
+    /// The lock did not come free in time.
+    TimedOut(Box<TimedOut>),
+    /// The semaphore was closed: it hands out no permit any more.
+    Closed(Box<Acquisition>),
+}
+
+impl AcquireError {
+    /// The lock that was asked for.
+    pub fn wanted(&self) -> &Acquisition {
+        match self {
+            Self::TimedOut(timed_out) => &timed_out.wanted,
+            Self::Closed(wanted) => wanted,
+        }
+    }
+
+    /// The situation at the time-out, if this is one.
+    pub fn timed_out(&self) -> Option<&TimedOut> {
+        match self {
+            Self::TimedOut(timed_out) => Some(timed_out),
+            Self::Closed(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut(timed_out) => timed_out.fmt(f),
+            Self::Closed(wanted) => write!(f, "the semaphore is closed: {wanted}"),
+        }
+    }
+}
+
+impl Error for AcquireError {}
+
+/// The situation when a wait ended without its lock.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TimedOut {
+    /// The lock that was asked for.
+    pub wanted: Acquisition,
+    /// How long the caller waited.
+    pub waited: Duration,
+    /// Who held it when the wait ended. Empty with checks off, when nothing is recorded.
+    pub holders: Vec<HeldLock>,
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no lock within {:?}: {}", self.waited, self.wanted)?;
+        self.holders.iter().enumerate().try_for_each(|(i, h)| {
+            let lead = if i == 0 { "; held by" } else { ", by" };
+            write!(f, "{lead} {} since {}", h.holder, h.lock.site)?;
+            match h.lock.held_for {
+                Some(held_for) => write!(f, " ({held_for:?} ago)"),
+                None => Ok(()),
+            }
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! What all guards are: the wrapped guard first, so that it is released first, then the record.
+
+/// Declares a guard type around the guard of the wrapped lock. `write` guards give `&mut` access too.
+macro_rules! guard {
+    ($(#[$meta:meta])* $name:ident $(<$life:lifetime>)?, $inner:ty, $access:ident) => {
+        $(#[$meta])*
+        #[must_use = "if unused the lock is released at once"]
+        #[clippy::has_significant_drop]
+        pub struct $name<$($life,)? R: $crate::Rank, T> {
+            inner: $inner,
+            #[expect(dead_code, reason = "held for its drop, after the lock itself is released")]
+            held: $crate::checker::Held,
+            rank: std::marker::PhantomData<fn() -> R>,
+        }
+
+        impl<$($life,)? R: $crate::Rank, T> $name<$($life,)? R, T> {
+            #[inline(always)]
+            fn new(inner: $inner, held: $crate::checker::Held) -> Self {
+                Self { inner, held, rank: std::marker::PhantomData }
+            }
+        }
+
+        impl<$($life,)? R: $crate::Rank, T> std::ops::Deref for $name<$($life,)? R, T> {
+            type Target = T;
+
+            #[inline]
+            fn deref(&self) -> &T {
+                &self.inner
+            }
+        }
+
+        $crate::guard::guard!(@$access $name $(<$life>)?);
+
+        impl<$($life,)? R: $crate::Rank, T: std::fmt::Debug> std::fmt::Debug for $name<$($life,)? R, T> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Debug::fmt(&**self, f)
+            }
+        }
+
+        impl<$($life,)? R: $crate::Rank, T: std::fmt::Display> std::fmt::Display for $name<$($life,)? R, T> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&**self, f)
+            }
+        }
+    };
+    (@read $name:ident $(<$life:lifetime>)?) => {};
+    (@write $name:ident $(<$life:lifetime>)?) => {
+        impl<$($life,)? R: $crate::Rank, T> std::ops::DerefMut for $name<$($life,)? R, T> {
+            #[inline]
+            fn deref_mut(&mut self) -> &mut T {
+                &mut self.inner
+            }
+        }
+    };
+}
+
+pub(crate) use guard;

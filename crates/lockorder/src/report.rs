@@ -1,0 +1,115 @@
+//! What reports are made of: one lock as somebody took it or wants it, and who that is.
+
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::Class;
+
+/// A place in the source.
+pub(crate) type Site = &'static Location<'static>;
+
+/// How a lock is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// A mutex, or the write side of a read-write lock.
+    Exclusive,
+    /// The read side of a read-write lock.
+    Shared,
+    /// So many permits of a semaphore.
+    Permits(u32),
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exclusive => f.write_str("exclusive"),
+            Self::Shared => f.write_str("shared"),
+            Self::Permits(n) => write!(f, "{n} permits"),
+        }
+    }
+}
+
+/// One lock, as it is held or wanted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Acquisition {
+    /// The class of the lock.
+    pub class: &'static Class,
+    /// Its key, where the class is keyed.
+    pub key: Option<u64>,
+    /// The address of the lock, which tells two locks of one class apart while both exist.
+    pub instance: usize,
+    /// How it is taken.
+    pub mode: Mode,
+    /// Where the program asked for it.
+    pub site: &'static Location<'static>,
+    /// For how long it has been held. `None` where nobody measured: nothing listened to lock events at
+    /// DEBUG when it was taken.
+    pub held_for: Option<Duration>,
+}
+
+impl fmt::Display for Acquisition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.class)?;
+        if let Some(key) = self.key {
+            write!(f, ", key {key}")?;
+        }
+        write!(f, ", {}, at {}", self.mode, self.site)
+    }
+}
+
+/// Who holds a lock or wants one.
+///
+/// A blocking lock is held by a thread, an async one by a task, by a branch of a task, or by the future
+/// that a thread drives itself (a `block_on` root).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The thread: for a blocking lock its holder, else the one the lock was taken on, where it is known.
+    pub thread: Option<String>,
+    /// The number of the tokio task, as its `Id` prints it.
+    pub task: Option<u64>,
+    /// The number of the [`branch`](crate::branch) of a task.
+    pub branch: Option<u64>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = [
+            self.thread.as_ref().map(|t| format!("thread {t}")),
+            self.task.map(|t| format!("task {t}")),
+            self.branch.map(|b| format!("branch {b}")),
+        ]
+        .into_iter()
+        .flatten();
+        match parts.next() {
+            None => f.write_str("unknown holder"),
+            Some(first) => {
+                f.write_str(&first)?;
+                parts.try_for_each(|p| write!(f, ", {p}"))
+            }
+        }
+    }
+}
+
+/// A lock that is held now, and by whom: a row of [`snapshot`](crate::snapshot).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HeldLock {
+    /// The lock.
+    pub lock: Acquisition,
+    /// Its holder.
+    pub holder: Holder,
+}
+
+impl fmt::Display for HeldLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} held by {}", self.lock, self.holder)?;
+        match self.lock.held_for {
+            Some(held_for) => write!(f, " for {held_for:?}"),
+            None => Ok(()),
+        }
+    }
+}

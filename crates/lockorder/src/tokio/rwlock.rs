@@ -1,0 +1,346 @@
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytemuck::{TransparentWrapper, TransparentWrapperAlloc};
+
+use super::wait;
+use crate::ask::{Ask, Keeper};
+use crate::class::{Cell, KeyedCell, KeyingExt};
+use crate::error::AcquireError;
+use crate::guard::guard;
+use crate::report::Mode;
+use crate::{Hierarchy, Keyed, Rank, Unkeyed};
+
+/// A [`tokio::sync::RwLock`] with a place in the order.
+///
+/// One holder may not read it twice: a writer that queues between the two reads waits for the first and
+/// lets the second wait for itself.
+///
+/// ```
+/// lockorder::hierarchy! {
+///     App { level 1 { Routes = "routes" } }
+/// }
+/// use lockorder::tokio::RwLock;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let routes = RwLock::<Routes, _>::new(vec![1]);
+/// routes.write().await.push(2);
+/// assert_eq!(routes.read().await.len(), 2);
+/// # }
+/// ```
+#[derive(TransparentWrapper)]
+#[repr(transparent)]
+pub struct RwLock<R: Rank, T>(Cell<R, tokio::sync::RwLock<T>>);
+
+impl<R: Rank<Keys = Unkeyed>, T> RwLock<R, T> {
+    /// A lock of a class without keys.
+    pub const fn new(value: T) -> Self {
+        Self(tokio::sync::RwLock::const_new(value))
+    }
+
+    /// The value: no lock is needed where the borrow proves that nobody else has it.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
+    }
+
+    /// Takes the lock apart.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+impl<R: Rank<Keys = Keyed>, T> RwLock<R, T> {
+    /// A lock of a keyed class: of two such locks the one with the lower key is taken first.
+    pub fn keyed(key: u64, value: T) -> Self {
+        Self(KeyedCell::new(key, tokio::sync::RwLock::const_new(value)))
+    }
+
+    /// Its key.
+    pub fn key(&self) -> u64 {
+        R::Keys::key(&self.0)
+    }
+}
+
+impl<R: Rank, T> RwLock<R, T> {
+    /// Waits for shared access for as long as it takes.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
+    #[track_caller]
+    pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, R, T>> {
+        let ask = self.ask(Mode::Shared);
+        async move {
+            let (inner, held) = wait::forever(ask, self.raw().read()).await;
+            RwLockReadGuard::new(inner, held)
+        }
+    }
+
+    /// Waits for shared access for the time of its hierarchy.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds the lock.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// As [`read`](Self::read); and outside a tokio runtime with time enabled, if it has to wait.
+    #[track_caller]
+    pub fn read_timed(
+        &self,
+    ) -> impl Future<Output = Result<RwLockReadGuard<'_, R, T>, AcquireError>> {
+        self.read_within(R::Hierarchy::table().timeout())
+    }
+
+    /// Waits for shared access for `limit` at most.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds the lock.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// As [`read_timed`](Self::read_timed).
+    #[track_caller]
+    pub fn read_within(
+        &self,
+        limit: Duration,
+    ) -> impl Future<Output = Result<RwLockReadGuard<'_, R, T>, AcquireError>> {
+        let ask = self.ask(Mode::Shared);
+        async move {
+            let (inner, held) = wait::within(ask, limit, self.raw().read()).await?;
+            Ok(RwLockReadGuard::new(inner, held))
+        }
+    }
+
+    /// Takes shared access if it is free. Cannot wait, so it is never a violation.
+    #[track_caller]
+    pub fn try_read(&self) -> Option<RwLockReadGuard<'_, R, T>> {
+        let inner = self.raw().try_read().ok()?;
+        Some(RwLockReadGuard::new(
+            inner,
+            self.ask(Mode::Shared).hold_tried(),
+        ))
+    }
+
+    /// As [`read`](Self::read), with a guard that owns its lock and may travel.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// As [`read`](Self::read).
+    #[track_caller]
+    pub fn read_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockReadGuard<R, T>> {
+        let ask = self.ask(Mode::Shared);
+        async move {
+            let (inner, held) = wait::forever(ask, self.share().read_owned()).await;
+            OwnedRwLockReadGuard::new(inner, held)
+        }
+    }
+
+    /// As [`read_within`](Self::read_within), with a guard that owns its lock and may travel.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds the lock.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// As [`read_timed`](Self::read_timed).
+    #[track_caller]
+    pub fn read_owned_within(
+        self: Arc<Self>,
+        limit: Duration,
+    ) -> impl Future<Output = Result<OwnedRwLockReadGuard<R, T>, AcquireError>> {
+        let ask = self.ask(Mode::Shared);
+        async move {
+            let (inner, held) = wait::within(ask, limit, self.share().read_owned()).await?;
+            Ok(OwnedRwLockReadGuard::new(inner, held))
+        }
+    }
+
+    /// As [`try_read`](Self::try_read), with a guard that owns its lock and may travel.
+    #[track_caller]
+    pub fn try_read_owned(self: Arc<Self>) -> Option<OwnedRwLockReadGuard<R, T>> {
+        let ask = self.ask(Mode::Shared);
+        let inner = self.share().try_read_owned().ok()?;
+        Some(OwnedRwLockReadGuard::new(inner, ask.hold_tried()))
+    }
+
+    /// Waits for exclusive access for as long as it takes.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
+    #[track_caller]
+    pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, R, T>> {
+        let ask = self.ask(Mode::Exclusive);
+        async move {
+            let (inner, held) = wait::forever(ask, self.raw().write()).await;
+            RwLockWriteGuard::new(inner, held)
+        }
+    }
+
+    /// Waits for exclusive access for the time of its hierarchy.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds the lock.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// As [`write`](Self::write); and outside a tokio runtime with time enabled, if it has to wait.
+    #[track_caller]
+    pub fn write_timed(
+        &self,
+    ) -> impl Future<Output = Result<RwLockWriteGuard<'_, R, T>, AcquireError>> {
+        self.write_within(R::Hierarchy::table().timeout())
+    }
+
+    /// Waits for exclusive access for `limit` at most.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds the lock.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// As [`write_timed`](Self::write_timed).
+    #[track_caller]
+    pub fn write_within(
+        &self,
+        limit: Duration,
+    ) -> impl Future<Output = Result<RwLockWriteGuard<'_, R, T>, AcquireError>> {
+        let ask = self.ask(Mode::Exclusive);
+        async move {
+            let (inner, held) = wait::within(ask, limit, self.raw().write()).await?;
+            Ok(RwLockWriteGuard::new(inner, held))
+        }
+    }
+
+    /// Takes exclusive access if it is free. Cannot wait, so it is never a violation.
+    #[track_caller]
+    pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, R, T>> {
+        let inner = self.raw().try_write().ok()?;
+        Some(RwLockWriteGuard::new(
+            inner,
+            self.ask(Mode::Exclusive).hold_tried(),
+        ))
+    }
+
+    /// As [`write`](Self::write), with a guard that owns its lock and may travel.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// As [`write`](Self::write).
+    #[track_caller]
+    pub fn write_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockWriteGuard<R, T>> {
+        let ask = self.ask(Mode::Exclusive);
+        async move {
+            let (inner, held) = wait::forever(ask, self.share().write_owned()).await;
+            OwnedRwLockWriteGuard::new(inner, held)
+        }
+    }
+
+    /// As [`write_within`](Self::write_within), with a guard that owns its lock and may travel.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds the lock.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// As [`write_timed`](Self::write_timed).
+    #[track_caller]
+    pub fn write_owned_within(
+        self: Arc<Self>,
+        limit: Duration,
+    ) -> impl Future<Output = Result<OwnedRwLockWriteGuard<R, T>, AcquireError>> {
+        let ask = self.ask(Mode::Exclusive);
+        async move {
+            let (inner, held) = wait::within(ask, limit, self.share().write_owned()).await?;
+            Ok(OwnedRwLockWriteGuard::new(inner, held))
+        }
+    }
+
+    /// As [`try_write`](Self::try_write), with a guard that owns its lock and may travel.
+    #[track_caller]
+    pub fn try_write_owned(self: Arc<Self>) -> Option<OwnedRwLockWriteGuard<R, T>> {
+        let ask = self.ask(Mode::Exclusive);
+        let inner = self.share().try_write_owned().ok()?;
+        Some(OwnedRwLockWriteGuard::new(inner, ask.hold_tried()))
+    }
+
+    #[inline(always)]
+    fn raw(&self) -> &tokio::sync::RwLock<T> {
+        R::Keys::lock(&self.0)
+    }
+
+    fn share(self: Arc<Self>) -> Arc<tokio::sync::RwLock<T>> {
+        R::Keys::share(Self::peel_arc(self))
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn ask(&self, mode: Mode) -> Ask {
+        let key = R::Keys::key(&self.0);
+        Ask::new::<R, _>(Keeper::Task, self.raw(), key, mode, Location::caller())
+    }
+}
+
+impl<R: Rank<Keys = Unkeyed>, T: Default> Default for RwLock<R, T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<R: Rank<Keys = Unkeyed>, T> From<T> for RwLock<R, T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<R: Rank, T: fmt::Debug> fmt::Debug for RwLock<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.raw().fmt(f)
+    }
+}
+
+guard! {
+    /// Shared access to the value of a [`RwLock`]; releases the lock when dropped.
+    RwLockReadGuard<'a>, tokio::sync::RwLockReadGuard<'a, T>, read
+}
+
+guard! {
+    /// Exclusive access to the value of a [`RwLock`]; releases the lock when dropped.
+    RwLockWriteGuard<'a>, tokio::sync::RwLockWriteGuard<'a, T>, write
+}
+
+guard! {
+    /// Shared access to the value of a [`RwLock`] that it keeps alive; releases the lock when dropped, on
+    /// whatever thread and in whatever task.
+    OwnedRwLockReadGuard, tokio::sync::OwnedRwLockReadGuard<T>, read
+}
+
+guard! {
+    /// Exclusive access to the value of a [`RwLock`] that it keeps alive; releases the lock when dropped,
+    /// on whatever thread and in whatever task.
+    OwnedRwLockWriteGuard, tokio::sync::OwnedRwLockWriteGuard<T>, write
+}

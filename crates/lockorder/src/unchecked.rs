@@ -1,0 +1,65 @@
+//! The checker of builds with checks off: the same names, and nothing behind them.
+
+use crate::ask::Ask;
+use crate::report::HeldLock;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Asked;
+
+impl Asked {
+    pub(crate) const NEVER: Self = Self;
+}
+
+pub(crate) struct Held;
+
+#[inline(always)]
+pub(crate) fn check(_: &Ask) -> Asked {
+    Asked
+}
+
+#[inline(always)]
+pub(crate) fn hold(_: &Ask, _: Asked) -> Held {
+    Held
+}
+
+pub(crate) fn holders(_: &Ask) -> Vec<HeldLock> {
+    Vec::new()
+}
+
+pub(crate) fn snapshot() -> Vec<HeldLock> {
+    Vec::new()
+}
+
+#[cfg(feature = "tokio")]
+mod branch {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    pin_project_lite::pin_project! {
+        /// See [`branch`](crate::branch).
+        #[derive(Debug)]
+        #[must_use = "futures do nothing unless polled"]
+        pub struct Branch<F> {
+            #[pin]
+            future: F,
+        }
+    }
+
+    impl<F> Branch<F> {
+        pub(crate) fn new(future: F) -> Self {
+            Self { future }
+        }
+    }
+
+    impl<F: Future> Future for Branch<F> {
+        type Output = F::Output;
+
+        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+            self.project().future.poll(cx)
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+pub use branch::Branch;
