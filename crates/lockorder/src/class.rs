@@ -273,18 +273,12 @@ pub mod table {
         }
     }
 
-    /// Refuses a malformed table at compile time.
+    /// Refuses names that do not tell the classes apart.
     pub const fn check(rows: &[Row]) {
         assert!(!rows.is_empty(), "a hierarchy needs at least one class");
         let mut i = 0;
         while i < rows.len() {
             assert!(!rows[i].name.is_empty(), "a class needs a name");
-            if i > 0 {
-                assert!(
-                    rows[i - 1].level <= rows[i].level,
-                    "the levels of a hierarchy must rise: outermost locks first"
-                );
-            }
             assert!(
                 position(rows, rows[i].name) == i,
                 "two classes of a hierarchy have the same name"
@@ -293,7 +287,7 @@ pub mod table {
         }
     }
 
-    /// Refuses a level that is opened twice: levels are the first level of each block, in order.
+    /// Refuses levels that do not rise.
     pub const fn check_levels(levels: &[u32]) {
         let mut i = 1;
         while i < levels.len() {

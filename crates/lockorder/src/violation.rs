@@ -76,9 +76,13 @@ impl fmt::Display for Violation {
         writeln!(f, "{what}: this can deadlock")?;
         writeln!(f, "  wanted: {}", self.wanted)?;
         writeln!(f, "    held: {}", self.held)?;
-        self.also_held
+        let listed = self.also_held.len().min(ALSO_LISTED);
+        self.also_held[..listed]
             .iter()
             .try_for_each(|a| writeln!(f, "    also: {a}"))?;
+        if listed < self.also_held.len() {
+            writeln!(f, "    also: {} more", self.also_held.len() - listed)?;
+        }
         write!(f, "      by: {}", self.holder)?;
         if let Some(span) = self.span {
             write!(f, ", span {span}")?;

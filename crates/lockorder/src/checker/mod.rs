@@ -265,7 +265,11 @@ fn say_asked(ask: &Ask) -> Asked {
 #[cold]
 #[inline(never)]
 fn say_acquired(record: &Record, asked: Asked) {
-    let wait = if asked.0 == 0 { Duration::ZERO } else { event::since(asked.0) };
+    let wait = if asked.0 == 0 {
+        Duration::ZERO
+    } else {
+        event::since(asked.0)
+    };
     local::report(|| event::acquired(&record.acquisition(), wait));
 }
 

@@ -16,7 +16,8 @@ pub(super) fn judge<'a>(
     let same_lock = held.iter().find(|h| h.is_same_lock(wanted));
     let same_class = || {
         held.iter()
-            .find(|h| h.class == wanted.class && !keys_rise(h, wanted))
+            .filter(|h| h.class == wanted.class && !keys_rise(h, wanted))
+            .max_by_key(|h| h.key)
     };
     let order = || {
         held.iter()

@@ -1,0 +1,13 @@
+//! What does not compile, and says why.
+#![cfg(debug_assertions)] // once is enough
+
+#[test]
+fn malformed_tables_and_missing_ranks_do_not_compile() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("tests/compile/well_formed.rs");
+    cases.compile_fail("tests/compile/levels_fall.rs");
+    cases.compile_fail("tests/compile/level_twice.rs");
+    cases.compile_fail("tests/compile/name_twice.rs");
+    cases.compile_fail("tests/compile/no_rank.rs");
+    cases.compile_fail("tests/compile/key_missing.rs");
+}

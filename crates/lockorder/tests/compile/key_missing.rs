@@ -1,0 +1,7 @@
+lockorder::hierarchy! {
+    Order { level 1 { A = "a" [keyed] } }
+}
+
+fn main() {
+    let _ = lockorder::Mutex::<A, _>::new(0);
+}

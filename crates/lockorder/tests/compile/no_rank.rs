@@ -1,0 +1,3 @@
+fn main() {
+    let _ = lockorder::Mutex::new(0);
+}

@@ -1,0 +1,57 @@
+//! Records live as long as needed and not longer.
+#![cfg(all(
+    feature = "tokio",
+    any(debug_assertions, feature = "enforce"),
+    target_os = "linux"
+))]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::Inner;
+use lockorder::tokio::{OwnedSemaphorePermit, Semaphore};
+
+fn resident_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn short_tasks_and_permits_that_outlive_them_leave_bounded_memory() {
+    const TASKS: usize = 40_000;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
+    let slots = Arc::new(Semaphore::<Inner>::new(100));
+    let round = |slots: Arc<Semaphore<Inner>>| async move {
+        let (give, mut take) = tokio::sync::mpsc::channel::<OwnedSemaphorePermit<Inner>>(50);
+        let collector = tokio::spawn(async move {
+            let mut n = 0;
+            while take.recv().await.is_some() {
+                n += 1;
+            }
+            n
+        });
+        for _ in 0..TASKS {
+            let (slots, give) = (slots.clone(), give.clone());
+            // The task ends while its permit is held: nobody asks for its records again.
+            tokio::spawn(async move {
+                let permit = slots.acquire_owned().await.unwrap();
+                give.send(permit).await.unwrap();
+            })
+            .await
+            .unwrap();
+        }
+        drop(give);
+        assert_eq!(collector.await.unwrap(), TASKS);
+    };
+    runtime.block_on(round(slots.clone()));
+    let before = resident_kib();
+    runtime.block_on(round(slots));
+    let grown = resident_kib().saturating_sub(before);
+    assert!(grown < 2048, "{grown} KiB more after {TASKS} tasks");
+    assert_eq!(lockorder::snapshot().len(), 0);
+}

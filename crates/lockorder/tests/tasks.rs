@@ -1,0 +1,465 @@
+//! What is reported of async locks, and who holds them.
+#![cfg(all(feature = "tokio", any(debug_assertions, feature = "enforce")))]
+
+mod common;
+
+use std::future::Future;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use common::*;
+use futures_util::FutureExt;
+use lockorder::tokio::{Mutex, RwLock, Semaphore};
+use lockorder::{AcquireError, branch};
+use tokio::sync::oneshot;
+
+const FILE: &str = "tests/tasks.rs";
+
+fn outer() -> Arc<Mutex<Outer, u32>> {
+    Arc::default()
+}
+
+fn inner() -> Arc<Mutex<Inner, u32>> {
+    Arc::default()
+}
+
+/// The report with which a task panics.
+async fn report_of(task: impl Future<Output = ()> + Send + 'static) -> String {
+    let error = tokio::spawn(task)
+        .await
+        .expect_err("no violation was reported");
+    *error
+        .into_panic()
+        .downcast::<String>()
+        .expect("a report is a string")
+}
+
+/// The report with which a future panics that is polled right here.
+async fn report_here<T>(future: impl Future<Output = T>) -> String {
+    match std::panic::AssertUnwindSafe(future).catch_unwind().await {
+        Ok(_) => panic!("no violation was reported"),
+        Err(payload) => *payload.downcast::<String>().expect("a report is a string"),
+    }
+}
+
+#[tokio::test]
+async fn an_outer_lock_under_an_inner_one_is_reported_with_both_places_and_the_task() {
+    let (outer, inner) = (outer(), inner());
+    let report = report_of(async move {
+        let _inner = inner.lock().await;
+        let _outer = outer.lock().await;
+    })
+    .await;
+    assert_report(&report, ORDER, "outer", "inner", FILE);
+    assert!(report.contains("task "), "{report}");
+}
+
+#[tokio::test]
+async fn every_way_to_wait_is_checked() {
+    let limit = Duration::from_secs(1);
+    let low = Arc::new(RwLock::<Middle, _>::new(0));
+    let slots = Arc::new(Semaphore::<Beside>::new(9));
+    let mutex = outer();
+    let inner = inner();
+    let held = inner.lock().await;
+    let reports = [
+        report_here(mutex.lock()).await,
+        report_here(mutex.lock_timed()).await,
+        report_here(mutex.lock_within(limit)).await,
+        report_here(mutex.clone().lock_owned()).await,
+        report_here(mutex.clone().lock_owned_within(limit)).await,
+        report_here(low.read()).await,
+        report_here(low.read_within(limit)).await,
+        report_here(low.clone().read_owned()).await,
+        report_here(low.clone().read_owned_within(limit)).await,
+        report_here(low.write()).await,
+        report_here(low.write_within(limit)).await,
+        report_here(low.clone().write_owned()).await,
+        report_here(low.clone().write_owned_within(limit)).await,
+        report_here(slots.acquire()).await,
+        report_here(slots.acquire_many(2)).await,
+        report_here(slots.acquire_within(limit)).await,
+        report_here(slots.clone().acquire_owned()).await,
+        report_here(slots.clone().acquire_many_owned(2)).await,
+        report_here(slots.clone().acquire_owned_within(limit)).await,
+    ];
+    reports
+        .iter()
+        .for_each(|r| assert!(r.starts_with(ORDER) && r.contains(FILE), "{r}"));
+    assert!(mutex.try_lock().is_some() && mutex.clone().try_lock_owned().is_some());
+    assert!(low.try_read().is_some() && low.clone().try_write_owned().is_some());
+    assert!(slots.try_acquire().is_some() && slots.clone().try_acquire_owned().is_some());
+    drop(held);
+    drop((mutex.lock().await, low.read().await, slots.acquire().await));
+}
+
+#[tokio::test]
+async fn a_lock_taken_twice_is_reported_instead_of_hanging() {
+    let lock = Arc::new(RwLock::<Inner, _>::new(0));
+    let _read = lock.read().await;
+    assert_report(
+        &report_here(lock.read()).await,
+        LOCK,
+        "inner",
+        "inner",
+        FILE,
+    );
+    assert_report(
+        &report_here(lock.write()).await,
+        LOCK,
+        "inner",
+        "inner",
+        FILE,
+    );
+}
+
+#[tokio::test]
+async fn keyed_owned_guards_are_held_in_rising_order_only() {
+    let one = Arc::new(Mutex::<Many, _>::keyed(1, ()));
+    let two = Arc::new(Mutex::<Many, _>::keyed(2, ()));
+    drop((
+        one.clone().lock_owned().await,
+        two.clone().lock_owned().await,
+    ));
+    let _two = two.lock_owned().await;
+    assert_report(
+        &report_here(one.lock_owned()).await,
+        CLASS,
+        "many",
+        "many",
+        FILE,
+    );
+}
+
+#[tokio::test]
+async fn tasks_on_one_thread_are_separate_holders() {
+    let (outer, inner) = (outer(), inner());
+    let root = inner.lock().await; // by the block_on root
+    let (held, wait) = oneshot::channel();
+    let middle = Arc::new(Mutex::<Middle, _>::new(0));
+    let suspended = tokio::spawn({
+        let middle = middle.clone();
+        async move {
+            let _middle = middle.lock().await;
+            held.send(()).unwrap();
+            std::future::pending::<()>().await;
+        }
+    });
+    wait.await.unwrap();
+    tokio::spawn(async move { drop(outer.lock().await) })
+        .await
+        .unwrap();
+    suspended.abort();
+    assert!(suspended.await.unwrap_err().is_cancelled());
+    drop(root);
+    drop(middle.lock_timed().await); // the guard is gone with its task
+}
+
+#[tokio::test]
+async fn a_blocking_lock_under_an_async_one_is_checked_against_it() {
+    let inner = inner();
+    let _inner = inner.lock().await;
+    let blocking = lockorder::Mutex::<Outer, _>::new(0);
+    assert_report(
+        &report(|| drop(blocking.lock())),
+        ORDER,
+        "outer",
+        "inner",
+        FILE,
+    );
+    let blocking = lockorder::RwLock::<Outer, _>::new(0);
+    assert_report(
+        &report(|| drop(blocking.read())),
+        ORDER,
+        "outer",
+        "inner",
+        FILE,
+    );
+}
+
+#[tokio::test]
+async fn an_async_lock_under_a_blocking_one_of_its_task_is_checked_against_it() {
+    let blocking = lockorder::Mutex::<Inner, _>::new(0);
+    let _blocking = blocking.lock();
+    let outer = outer();
+    assert_report(
+        &report_here(outer.lock()).await,
+        ORDER,
+        "outer",
+        "inner",
+        FILE,
+    );
+}
+
+#[test]
+fn a_suspended_tasks_blocking_guard_counts_for_blocking_locks_of_its_thread_only() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let (held, wait) = oneshot::channel();
+        let suspended = tokio::task::spawn_local(async move {
+            let blocking = lockorder::Mutex::<Inner, _>::new(0);
+            let _guard = blocking.lock();
+            held.send(()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        wait.await.unwrap();
+        tokio::task::spawn_local(async {
+            drop(outer().lock().await); // waits as a task: the other task may go on and release
+            let blocking = lockorder::Mutex::<Outer, _>::new(0);
+            let report = report(|| drop(blocking.lock())); // stops the thread: it never could
+            assert_report(&report, ORDER, "outer", "inner", FILE);
+        })
+        .await
+        .unwrap();
+        suspended.abort();
+    });
+}
+
+#[test]
+fn a_task_that_migrates_while_it_holds_stays_the_holder() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let (inner, outer) = (inner(), outer());
+    let moving = async move {
+        let guard = inner.lock().await;
+        let before = thread::current().id();
+        // Hands the only worker over to another thread, and waits until that runs tasks.
+        tokio::task::block_in_place(|| {
+            let (tx, rx) = mpsc::channel();
+            tokio::spawn(async move { tx.send(()) });
+            rx.recv().unwrap();
+        });
+        tokio::task::yield_now().await;
+        assert_ne!(
+            before,
+            thread::current().id(),
+            "the task was made to migrate"
+        );
+        let report = report_here(outer.lock()).await;
+        drop(guard);
+        drop(outer.lock().await);
+        report
+    };
+    let report = runtime.block_on(async { tokio::spawn(moving).await.unwrap() });
+    assert_report(&report, ORDER, "outer", "inner", FILE);
+}
+
+#[tokio::test]
+async fn a_guard_dropped_by_another_task_clears_the_record_of_its_holder() {
+    let (inner, outer) = (inner(), outer());
+    let (give, take) = oneshot::channel();
+    let (given_back, go_on) = oneshot::channel();
+    let holder = tokio::spawn({
+        let (inner, outer) = (inner.clone(), outer.clone());
+        async move {
+            assert!(give.send(inner.lock_owned().await).is_ok());
+            go_on.await.unwrap();
+            drop(outer.lock().await); // no longer under `inner`
+        }
+    });
+    let middle = Mutex::<Middle, _>::new(0);
+    let _middle = middle.lock().await;
+    drop(take.await.unwrap());
+    given_back.send(()).unwrap();
+    holder.await.unwrap();
+    drop(inner.lock().await); // above `middle`, which is still held here
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_waiter_leaves_nothing_behind() {
+    let (inner, outer) = (inner(), outer());
+    let holder = tokio::spawn({
+        let inner = inner.clone();
+        async move {
+            let _guard = inner.lock().await;
+            std::future::pending::<()>().await;
+        }
+    });
+    tokio::task::yield_now().await;
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), inner.lock())
+            .await
+            .is_err()
+    );
+    tokio::select! {
+        biased;
+        _ = inner.lock() => unreachable!("it is held"),
+        () = std::future::ready(()) => {}
+    }
+    drop(outer.lock().await);
+    holder.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_names_the_task_that_holds_the_lock() {
+    let lock = inner();
+    let holder = tokio::spawn({
+        let lock = lock.clone();
+        async move {
+            let _guard = lock.lock().await;
+            std::future::pending::<()>().await;
+        }
+    });
+    tokio::task::yield_now().await;
+    let begin = tokio::time::Instant::now();
+    let error = lock.lock_timed().await.unwrap_err();
+    assert_eq!(
+        begin.elapsed(),
+        Duration::from_secs(2),
+        "the time of the hierarchy"
+    );
+    let timed_out = error.timed_out().unwrap();
+    assert_eq!(timed_out.holders.len(), 1);
+    assert_eq!(
+        timed_out.holders[0].holder.task.unwrap().to_string(),
+        holder.id().to_string()
+    );
+    let begin = tokio::time::Instant::now();
+    assert!(lock.lock_within(Duration::from_millis(7)).await.is_err());
+    assert_eq!(
+        begin.elapsed(),
+        Duration::from_millis(7),
+        "the time of the caller"
+    );
+    holder.abort();
+}
+
+#[tokio::test]
+async fn permits_of_one_semaphore_held_crosswise_are_reported() {
+    let slots = Semaphore::<Middle>::new(4);
+    let _one = slots.acquire().await.unwrap();
+    assert_report(
+        &report_here(slots.acquire()).await,
+        LOCK,
+        "middle",
+        "middle",
+        FILE,
+    );
+}
+
+#[tokio::test]
+async fn permits_are_held_with_their_count_until_dropped_or_forgotten() {
+    let slots = Arc::new(Semaphore::<Middle>::new(4));
+    let mine = |slots: &Arc<Semaphore<Middle>>| {
+        let held = lockorder::snapshot();
+        let _ = slots;
+        held.into_iter()
+            .filter(|h| h.lock.mode == lockorder::Mode::Permits(3))
+            .count()
+    };
+    let three = slots.clone().acquire_many_owned(3).await.unwrap();
+    assert_eq!(
+        (mine(&slots), three.num_permits(), slots.available_permits()),
+        (1, 3, 1)
+    );
+    three.forget();
+    assert_eq!((mine(&slots), slots.available_permits()), (0, 1));
+    drop(slots.acquire().await.unwrap());
+    slots.close();
+    let closed = slots.acquire().await.unwrap_err();
+    assert!(matches!(closed, AcquireError::Closed(_)), "{closed}");
+    assert!(
+        closed
+            .to_string()
+            .starts_with("the semaphore is closed: middle (level 2)")
+    );
+}
+
+#[tokio::test]
+async fn arms_of_a_join_are_one_holder_unless_they_are_branches() {
+    let (outer, inner) = (outer(), inner());
+    let holds = || async {
+        let _inner = inner.lock().await;
+        tokio::task::yield_now().await;
+    };
+    let wants = || async { drop(outer.lock().await) };
+    let report = report_here(async { tokio::join!(holds(), wants()) }).await;
+    assert_report(&report, ORDER, "outer", "inner", FILE);
+    assert!(report.contains("lockorder::branch"), "{report}");
+    tokio::join!(branch(holds()), branch(wants()));
+}
+
+#[tokio::test]
+async fn a_branch_is_checked_against_what_its_task_and_outer_branches_hold() {
+    let (outer, inner) = (outer(), inner());
+    let held = inner.lock().await;
+    let report = report_here(branch(outer.lock())).await;
+    assert_report(&report, ORDER, "outer", "inner", FILE);
+    drop(held);
+    let report = report_here(branch(async {
+        let _inner = inner.lock().await;
+        drop(branch(branch(outer.lock())).await);
+    }))
+    .await;
+    assert_report(&report, ORDER, "outer", "inner", FILE);
+    assert!(report.contains("branch "), "{report}");
+    drop(outer.lock().await);
+}
+
+#[tokio::test]
+async fn a_blocking_lock_of_one_branch_does_not_count_for_async_locks_of_another() {
+    let outer = outer();
+    tokio::join!(
+        branch(async {
+            let blocking = lockorder::Mutex::<Inner, _>::new(0);
+            let _guard = blocking.lock();
+            tokio::task::yield_now().await;
+        }),
+        branch(async { drop(outer.lock().await) }),
+    );
+}
+
+#[test]
+fn guards_and_futures_outlive_their_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let (inner, outer) = (inner(), outer());
+    let guard = runtime.block_on(inner.clone().lock_owned());
+    let waiting = inner.clone().lock_owned();
+    drop(runtime);
+    drop(guard);
+    let next = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    drop(next.block_on(waiting));
+    drop(next.block_on(outer.lock()));
+}
+
+#[test]
+fn spawn_blocking_threads_know_their_task() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let report = runtime.block_on(async {
+        tokio::task::spawn_blocking(|| {
+            let (outer, inner) = (outer(), inner());
+            let _inner = inner.try_lock().unwrap();
+            let handle = tokio::runtime::Handle::current();
+            handle.block_on(report_here(outer.lock()))
+        })
+        .await
+        .unwrap()
+    });
+    assert_report(&report, ORDER, "outer", "inner", FILE);
+}
+
+#[tokio::test]
+async fn locks_and_guards_are_as_sendable_as_the_wrapped_ones() {
+    fn send<T: Send>(_: &T) {}
+    fn sync<T: Sync>(_: &T) {}
+    let lock = inner();
+    send(&lock);
+    sync(&lock);
+    send(&lock.lock());
+    send(&lock.lock_within(Duration::ZERO));
+    let guard = lock.lock().await;
+    send(&guard);
+    sync(&guard);
+}
