@@ -1,1 +1,57 @@
-//! x
+//! A loopback Telegram: a server that unmodified clients take for the real one.
+//!
+//! It speaks encrypted MTProto 2.0 over TCP on 127.0.0.1, keeps a world of users and channels, answers the
+//! methods that clients of people and bots use most, and pushes updates. Tests and demos build a world,
+//! connect real clients to it, make things go wrong on purpose, and compare the client's story with the
+//! server's.
+//!
+//! ```
+//! use tgtest::{Channel, Fault, Method, Telegram};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), tgtest::StartError> {
+//! let telegram = Telegram::builder()
+//!     .account("alice")
+//!     .account("bob")
+//!     .channel(Channel::group("room").admin("alice").member("bob").messages(120))
+//!     .start()
+//!     .await?;
+//!
+//! let alice = telegram.account("alice").expect("it was built");
+//! let session = alice.session_data(); // for a grammers client; `alice.key()` for any other
+//! telegram.push_message(alice.id(), telegram.account("bob").expect("it was built").id(), "hello");
+//! telegram.inject(Fault::lose_answer().on(Method::SEND_MESSAGE).by(alice.id()));
+//! # let _ = session;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it is built
+//!
+//! `mtproto` knows packets and sessions but no method; `methods` know the world but no packet; `connection`
+//! joins the two. `world`, `fault` and `journal` are plain data, behind one lock in `state`.
+//!
+//! # What it is not
+//!
+//! Telegram. It answers what it implements and refuses the rest with `METHOD_INVALID`; it keeps everything
+//! in memory; it trusts its clients not to be hostile beyond what a parser must bear. It listens on the
+//! loopback address only.
+
+mod account;
+mod builder;
+mod connection;
+mod fault;
+mod journal;
+mod methods;
+mod mtproto;
+mod server;
+mod state;
+mod tl;
+mod world;
+
+pub use account::Account;
+pub use builder::{Builder, Channel, StartError};
+pub use fault::{Fault, Method};
+pub use journal::{Request, Sent, Watch};
+pub use server::Telegram;
+pub use world::{ChannelId, Role, UserId};

@@ -1,0 +1,242 @@
+//! One TCP connection, from its first byte to its last.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tracing::debug;
+
+use crate::methods::{self, Fate};
+use crate::mtproto::session::{Answer, Broken, Call, Session};
+use crate::mtproto::transport::{Frame, Transport};
+use crate::state::{Command, Shared};
+
+/// Telegram's answer to a key it does not know.
+const UNKNOWN_KEY: i32 = -404;
+
+/// Serves a connection until either side closes it.
+pub(crate) async fn serve(state: Shared, stream: TcpStream) {
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let mut connection = Connection {
+        state,
+        stream,
+        commands,
+        received: Vec::with_capacity(4096),
+        transport: None,
+        client: None,
+        late: FuturesUnordered::new(),
+    };
+    if let Err(why) = connection.run(inbox).await {
+        debug!(%why, "connection closed");
+    }
+    if let Some(client) = &connection.client {
+        connection.state.lock().disconnect(client.number);
+    }
+}
+
+struct Connection {
+    state: Shared,
+    stream: TcpStream,
+    commands: mpsc::UnboundedSender<Command>,
+    received: Vec<u8>,
+    transport: Option<Transport>,
+    client: Option<Client>,
+    /// Answers that a fault holds up.
+    late: FuturesUnordered<Pin<Box<dyn Future<Output = Late> + Send>>>,
+}
+
+/// A client that has shown its key.
+struct Client {
+    number: u64,
+    session: Session,
+    heard: Instant,
+}
+
+struct Late {
+    msg_id: i64,
+    answer: Answer,
+    served: methods::Served,
+}
+
+/// Why a connection ends.
+#[derive(Debug, thiserror::Error)]
+enum Closed {
+    #[error("the client is gone")]
+    ByClient,
+    #[error("closed by the server")]
+    ByServer,
+    #[error("the client sent nothing for the time it chose")]
+    Silent,
+    #[error("unknown key")]
+    UnknownKey,
+    #[error("{0}")]
+    Broken(&'static str),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<Broken> for Closed {
+    fn from(Broken(why): Broken) -> Self {
+        Self::Broken(why)
+    }
+}
+
+impl Connection {
+    async fn run(&mut self, mut inbox: mpsc::UnboundedReceiver<Command>) -> Result<(), Closed> {
+        loop {
+            let deadline = self.client.as_ref().and_then(Client::deadline);
+            tokio::select! {
+                read = self.stream.read_buf(&mut self.received) => {
+                    match read? {
+                        0 => return Err(Closed::ByClient),
+                        n => self.on_bytes(n).await?,
+                    }
+                }
+                Some(late) = self.late.next() => self.on_late(late),
+                Some(command) = inbox.recv() => self.on_command(command)?,
+                () = until(deadline) => return Err(Closed::Silent),
+            }
+            self.flush().await?;
+        }
+    }
+
+    async fn on_bytes(&mut self, n: usize) -> Result<(), Closed> {
+        let fresh = self.received.len() - n;
+        match &mut self.transport {
+            Some(transport) => transport.reveal(&mut self.received[fresh..]),
+            None => self.transport = Transport::detect(&mut self.received),
+        }
+        loop {
+            let Some(transport) = &mut self.transport else { return Ok(()) };
+            match transport.unpack(&self.received) {
+                Frame::More => return Ok(()),
+                Frame::Bad(why) => return Err(Closed::Broken(why)),
+                Frame::Packet { payload, used } => {
+                    let mut packet = self.received[payload].to_vec();
+                    self.received.drain(..used);
+                    self.on_packet(&mut packet).await?;
+                }
+            }
+        }
+    }
+
+    async fn on_packet(&mut self, packet: &mut [u8]) -> Result<(), Closed> {
+        let Some(key_id) = packet.first_chunk().map(|id| i64::from_le_bytes(*id)) else {
+            return Err(Closed::Broken("a packet without a key id"));
+        };
+        if self.client.as_ref().is_none_or(|c| c.session.key_id() != key_id) {
+            self.on_key(key_id).await?;
+        }
+        let Some(client) = &mut self.client else { return Err(Closed::UnknownKey) };
+        client.heard = Instant::now();
+        for call in client.session.receive(packet)? {
+            self.on_call(call)?;
+        }
+        Ok(())
+    }
+
+    /// A client shows its key. One that another connection is using is lost to both.
+    async fn on_key(&mut self, key_id: i64) -> Result<(), Closed> {
+        let Some(key) = self.state.lock().key(key_id) else {
+            let mut out = Vec::new();
+            if let Some(transport) = &mut self.transport {
+                transport.pack_error(UNKNOWN_KEY, &mut out);
+                transport.conceal(&mut out);
+            }
+            self.stream.write_all(&out).await?;
+            return Err(Closed::UnknownKey);
+        };
+        let (number, older) = self.state.lock().connect(key_id, self.commands.clone());
+        let session = Session::new(key_id, key);
+        if let Some(left) = self.client.replace(Client { number, session, heard: Instant::now() }) {
+            self.state.lock().disconnect(left.number);
+        }
+        for other in older {
+            let (answer, there) = oneshot::channel();
+            if other.send(Command::AreYouThere(answer)).is_ok() && there.await.is_ok() {
+                self.state.lock().mark_duplicated(key_id);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_call(&mut self, Call { msg_id, body }: Call) -> Result<(), Closed> {
+        let Some(client) = &mut self.client else { return Ok(()) };
+        match methods::call(&self.state, client.session.key_id(), &body) {
+            Fate::Answered(answer, served) => {
+                client.session.answer(msg_id, answer);
+                drop(served);
+            }
+            Fate::AnsweredAfter(delay, answer, served) => self.late.push(Box::pin(async move {
+                tokio::time::sleep(delay).await;
+                Late { msg_id, answer, served }
+            })),
+            Fate::Unanswered(served) => self.late.push(Box::pin(async move {
+                let _being_served = served;
+                std::future::pending().await
+            })),
+            Fate::Dropped => return Err(Closed::ByServer),
+        }
+        Ok(())
+    }
+
+    fn on_late(&mut self, Late { msg_id, answer, served }: Late) {
+        if let Some(client) = &mut self.client {
+            client.session.answer(msg_id, answer);
+        }
+        drop(served);
+    }
+
+    fn on_command(&mut self, command: Command) -> Result<(), Closed> {
+        match command {
+            Command::Push(update) => {
+                if let Some(client) = self.client.as_mut().filter(|c| c.session.is_open()) {
+                    client.session.push(update.to_vec());
+                }
+            }
+            Command::AreYouThere(answer) => {
+                // Asks the kernel: the runtime may not have heard yet that the client hung up.
+                let peeked = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
+                if matches!(peeked, Ok(0)) {
+                    return Err(Closed::ByClient);
+                }
+                let _ = answer.send(());
+            }
+            Command::Close => return Err(Closed::ByServer),
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Closed> {
+        let (Some(client), Some(transport)) = (&mut self.client, &mut self.transport) else {
+            return Ok(());
+        };
+        if let Some(packet) = client.session.flush() {
+            let mut out = Vec::with_capacity(packet.len() + 16);
+            transport.pack(&packet, &mut out);
+            transport.conceal(&mut out);
+            self.stream.write_all(&out).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    fn deadline(&self) -> Option<Instant> {
+        self.session.close_after().map(|after| self.heard + after)
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

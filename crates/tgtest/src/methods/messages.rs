@@ -1,0 +1,212 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grammers_tl_types::{enums, functions as f, types};
+
+use super::{Caller, RpcError, channels, refuse, user_of};
+use crate::journal::Sent;
+use crate::tl;
+use crate::world::{ChannelId, Message, Peer, UserId};
+
+/// Telegram's limit of one page.
+const MAX_PAGE: i32 = 100;
+const MAX_TEXT: usize = 4096;
+
+pub(super) fn send_message(
+    caller: &mut Caller<'_>,
+    arguments: f::messages::SendMessage,
+) -> Result<enums::Updates, RpcError> {
+    match arguments.message.chars().count() {
+        0 => return refuse(400, "MESSAGE_EMPTY"),
+        n if n > MAX_TEXT => return refuse(400, "MESSAGE_TOO_LONG"),
+        _ => {}
+    }
+    if let enums::InputPeer::Channel(peer) = &arguments.peer {
+        let channel = channels::known(caller, peer.channel_id, peer.access_hash)?;
+        if !channel.may_write(caller.me) {
+            return refuse(403, "CHAT_WRITE_FORBIDDEN");
+        }
+        let id = channel.id;
+        accept(caller, arguments.random_id, id.0, &arguments.message)?;
+        return post(caller, id, &arguments);
+    }
+    let Some(to) = user_of(caller, &arguments.peer) else { return refuse(400, "PEER_ID_INVALID") };
+    accept(caller, arguments.random_id, to.0, &arguments.message)?;
+    send(caller, to, &arguments.message)
+}
+
+/// Enters a message into the journal, once.
+fn accept(caller: &mut Caller<'_>, random_id: i64, to: i64, text: &str) -> Result<(), RpcError> {
+    if !caller.state.world.accept_random_id(caller.me, random_id) {
+        return refuse(500, "RANDOM_ID_DUPLICATE");
+    }
+    caller.state.journal.sent.push(Sent { from: caller.me, to, text: text.to_owned() });
+    Ok(())
+}
+
+fn send(caller: &mut Caller<'_>, to: UserId, text: &str) -> Result<enums::Updates, RpcError> {
+    let me = caller.me;
+    let world = &mut caller.state.world;
+    let Some(mine) = world.deliver(me, to, me, text) else { return refuse(500, "MAILBOX_MISSING") };
+    if to != me {
+        let theirs = world.deliver(to, me, me, text);
+        if let (Some(theirs), Some(sender)) = (theirs, world.users.get(&me)) {
+            let update = Arc::new(tl::new_private_message(&theirs, sender, to));
+            caller.state.push(to, &update);
+        }
+    }
+    Ok(tl::sent(&mine))
+}
+
+fn post(
+    caller: &mut Caller<'_>,
+    id: ChannelId,
+    arguments: &f::messages::SendMessage,
+) -> Result<enums::Updates, RpcError> {
+    let me = caller.me;
+    let Some(message) = caller.state.world.post(id, me, &arguments.message) else {
+        return refuse(400, "CHANNEL_INVALID");
+    };
+    let world = &caller.state.world;
+    let (Some(channel), Some(author)) = (world.channels.get(&id), world.users.get(&me)) else {
+        return refuse(400, "CHANNEL_INVALID");
+    };
+    for &to in channel.members.keys().filter(|&&to| to != me) {
+        let update = Arc::new(tl::new_channel_message(&message, author, channel, to, None));
+        caller.state.push(to, &update);
+    }
+    Ok(tl::channel_updates(&message, author, channel, me, Some(arguments.random_id)))
+}
+
+pub(super) fn get_history(
+    caller: &mut Caller<'_>,
+    arguments: f::messages::GetHistory,
+) -> Result<enums::messages::Messages, RpcError> {
+    let world = &caller.state.world;
+    let (all, chats): (Vec<&Message>, _) = match &arguments.peer {
+        enums::InputPeer::Channel(peer) => {
+            let channel = channels::known(caller, peer.channel_id, peer.access_hash)?;
+            if channel.role(caller.me).is_none() {
+                return refuse(400, "CHANNEL_PRIVATE");
+            }
+            (channel.messages.iter().collect(), vec![tl::channel(channel, caller.me)])
+        }
+        peer => {
+            let Some(with) = user_of(caller, peer) else { return refuse(400, "PEER_ID_INVALID") };
+            let mailbox = world.mailboxes.get(&caller.me).map_or(&[][..], |m| &m.messages);
+            (mailbox.iter().filter(|m| m.peer == Peer::User(with)).collect(), Vec::new())
+        }
+    };
+    let page: Vec<&Message> = page(&all, &arguments);
+    Ok(tl::messages_slice(
+        all.len() as i32,
+        page.iter().map(|m| tl::message(m, caller.me)).collect(),
+        tl::users(world, page.iter().copied(), caller.me),
+        chats,
+    ))
+}
+
+/// The part of a history that was asked for, newest first. `add_offset` moves the window from
+/// `offset_id`: towards newer messages if it is negative.
+fn page<'a>(all: &[&'a Message], arguments: &f::messages::GetHistory) -> Vec<&'a Message> {
+    let older = match arguments.offset_id {
+        0 => all.len(),
+        offset => all.partition_point(|m| m.id < offset),
+    };
+    let end = older as i64 - i64::from(arguments.add_offset);
+    let start = end - i64::from(arguments.limit.clamp(0, MAX_PAGE));
+    let clamp = |i: i64| usize::try_from(i).unwrap_or(0).min(all.len());
+    all[clamp(start)..clamp(end)]
+        .iter()
+        .rev()
+        .filter(|m| arguments.max_id == 0 || m.id < arguments.max_id)
+        .filter(|m| m.id > arguments.min_id)
+        .copied()
+        .collect()
+}
+
+pub(super) fn get_dialogs(
+    caller: &mut Caller<'_>,
+    arguments: f::messages::GetDialogs,
+) -> Result<enums::messages::Dialogs, RpcError> {
+    let mut dialogs = types::messages::Dialogs {
+        dialogs: Vec::new(),
+        messages: Vec::new(),
+        chats: Vec::new(),
+        users: Vec::new(),
+    };
+    // All of them stand on the first page.
+    if arguments.offset_id == 0 && arguments.offset_date == 0 {
+        let (me, world) = (caller.me, &caller.state.world);
+        let mut newest = BTreeMap::new();
+        for message in world.mailboxes.get(&me).into_iter().flat_map(|mailbox| &mailbox.messages) {
+            if let Peer::User(with) = message.peer {
+                newest.insert(with, message);
+            }
+        }
+        for (with, message) in newest {
+            dialogs.dialogs.push(tl::dialog(message, None));
+            dialogs.messages.push(tl::message(message, me));
+            dialogs.users.extend(world.users.get(&with).map(|user| tl::user(user, me)));
+        }
+        for channel in world.channels.values().filter(|channel| channel.role(me).is_some()) {
+            if let Some(message) = channel.messages.last() {
+                dialogs.dialogs.push(tl::dialog(message, Some(channel.pts)));
+                dialogs.messages.push(tl::message(message, me));
+                dialogs.chats.push(tl::channel(channel, me));
+            }
+        }
+    }
+    Ok(dialogs.into())
+}
+
+pub(super) fn read_history(
+    caller: &mut Caller<'_>,
+    _: f::messages::ReadHistory,
+) -> Result<enums::messages::AffectedMessages, RpcError> {
+    let pts = caller.state.world.mailboxes.get(&caller.me).map_or(1, |mailbox| mailbox.pts);
+    Ok(types::messages::AffectedMessages { pts, pts_count: 0 }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_a_history_follow_each_other_without_gap_or_overlap() {
+        let messages: Vec<_> = (1..=250)
+            .map(|id| Message {
+                id,
+                peer: Peer::User(UserId(1)),
+                from: UserId(1),
+                text: String::new(),
+                date: 0,
+                pts: id,
+            })
+            .collect();
+        let all: Vec<_> = messages.iter().collect();
+        let ids = |offset_id, add_offset, limit, min_id| {
+            let arguments = f::messages::GetHistory {
+                peer: enums::InputPeer::PeerSelf,
+                offset_id,
+                offset_date: 0,
+                add_offset,
+                limit,
+                max_id: 0,
+                min_id,
+                hash: 0,
+            };
+            page(&all, &arguments).iter().map(|m| m.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(0, 0, 100, 0), (151..=250).rev().collect::<Vec<_>>());
+        assert_eq!(ids(151, 0, 100, 0), (51..=150).rev().collect::<Vec<_>>());
+        assert_eq!(ids(51, 0, 100, 0), (1..=50).rev().collect::<Vec<_>>());
+        assert_eq!(ids(1, 0, 100, 0), [0; 0]);
+        // From the oldest on, as exports read.
+        assert_eq!(ids(1, -100, 100, 0), (1..=100).rev().collect::<Vec<_>>());
+        assert_eq!(ids(101, -100, 100, 100), (101..=200).rev().collect::<Vec<_>>());
+        assert_eq!(ids(201, -100, 100, 200), (201..=250).rev().collect::<Vec<_>>());
+        assert_eq!(ids(251, -100, 100, 250), [0; 0]);
+        assert_eq!(ids(0, 0, 5000, 0).len(), 100);
+    }
+}

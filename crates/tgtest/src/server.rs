@@ -1,0 +1,187 @@
+//! The running server, as tests see it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::account::Account;
+use crate::builder::Builder;
+use crate::connection;
+use crate::fault::{Fault, Method};
+use crate::journal::{Request, Sent, Watch};
+use crate::state::{Shared, State};
+use crate::tl;
+use crate::world::{ChannelId, Role, UserId};
+
+/// The default of 128 overflows when hundreds connect at once, and each overflow costs a second.
+const BACKLOG: u32 = 4096;
+
+/// A running loopback Telegram. It stops, with all its connections, when this is dropped.
+#[derive(Debug)]
+pub struct Telegram {
+    state: Shared,
+    accounts: BTreeMap<String, Account>,
+    address: SocketAddr,
+    acceptor: AbortHandle,
+}
+
+pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // A port that was left moments ago may be used again; one in use is refused all the same.
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.listen(BACKLOG)
+}
+
+impl Telegram {
+    /// Describes a world and starts its server.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn run(
+        listener: TcpListener,
+        state: State,
+        accounts: BTreeMap<String, Account>,
+    ) -> Self {
+        let address = state.address;
+        let state = Arc::new(Mutex::new(state));
+        let acceptor = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
+        Self { state, accounts, address, acceptor }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The account with this user name.
+    pub fn account(&self, username: &str) -> Option<&Account> {
+        self.accounts.get(username)
+    }
+
+    /// Every account, by user name.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
+    /// The number of the channel with this user name.
+    pub fn channel(&self, username: &str) -> Option<ChannelId> {
+        self.state.lock().world.channel_named(username).map(|c| c.id)
+    }
+
+    /// Who is in a channel, and as what; empty if there is no such channel.
+    pub fn members(&self, channel: ChannelId) -> Vec<(UserId, Role)> {
+        let state = self.state.lock();
+        let channel = state.world.channels.get(&channel);
+        channel.map(|c| c.members.iter().map(|(id, role)| (*id, *role)).collect()).unwrap_or_default()
+    }
+
+    /// How many messages stand in a channel; 0 if there is no such channel.
+    pub fn message_count(&self, channel: ChannelId) -> usize {
+        self.state.lock().world.channels.get(&channel).map_or(0, |c| c.messages.len())
+    }
+
+    /// Delivers a private message and pushes it to the recipient's clients. False if either is unknown.
+    pub fn push_message(&self, to: UserId, from: UserId, text: &str) -> bool {
+        let mut state = self.state.lock();
+        let Some(sender) = state.world.users.get(&from).cloned() else { return false };
+        let Some(message) = state.world.deliver(to, from, from, text) else { return false };
+        let update = Arc::new(tl::new_private_message(&message, &sender, to));
+        state.push(to, &update);
+        true
+    }
+
+    /// Posts a message to a channel and pushes it to its members' clients; returns to how many members it
+    /// went, the author aside. `None` if there is no such channel or author.
+    pub fn push_post(&self, channel: ChannelId, from: UserId, text: &str) -> Option<usize> {
+        let mut state = self.state.lock();
+        let author = state.world.users.get(&from).cloned()?;
+        let message = state.world.post(channel, from, text)?;
+        let channel = state.world.channels.get(&channel)?;
+        let others: Vec<_> = channel.members.keys().copied().filter(|id| *id != from).collect();
+        for &to in &others {
+            let update = Arc::new(tl::new_channel_message(&message, &author, channel, to, None));
+            state.push(to, &update);
+        }
+        Some(others.len())
+    }
+
+    /// Makes something go wrong.
+    pub fn inject(&self, fault: Fault) {
+        self.state.lock().faults.add(fault);
+    }
+
+    /// Forgets every fault that has not struck.
+    pub fn heal(&self) {
+        self.state.lock().faults.clear();
+    }
+
+    /// Closes the connections of an account; returns how many it had.
+    pub fn drop_connections(&self, account: UserId) -> usize {
+        self.state.lock().close(Some(account))
+    }
+
+    /// Closes every connection; returns how many there were.
+    pub fn drop_all_connections(&self) -> usize {
+        self.state.lock().close(None)
+    }
+
+    /// The clients that are connected now.
+    pub fn connections(&self) -> usize {
+        self.state.lock().connections()
+    }
+
+    /// The connections that clients made so far.
+    pub fn connections_made(&self) -> u64 {
+        self.state.lock().connections_made()
+    }
+
+    /// Every call so far, in the order of arrival.
+    pub fn requests(&self) -> Vec<Request> {
+        self.state.lock().journal.requests.clone()
+    }
+
+    /// Every message that was accepted from an account so far.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.state.lock().journal.sent.clone()
+    }
+
+    /// Counts from now on how many accounts are in these methods at once.
+    pub fn watch(&self, methods: &[Method]) -> Watch {
+        self.state.lock().journal.watch(methods)
+    }
+}
+
+impl Drop for Telegram {
+    fn drop(&mut self) {
+        self.acceptor.abort();
+    }
+}
+
+/// Owns the tasks of all connections: they end with it.
+async fn accept(listener: TcpListener, state: Shared) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    // Small packets follow each other: waiting to join them would only add delay.
+                    let _ = stream.set_nodelay(true);
+                    connections.spawn(connection::serve(Arc::clone(&state), stream));
+                }
+                // Out of file descriptors, most likely: those in use must get a chance to close.
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::task::yield_now().await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}

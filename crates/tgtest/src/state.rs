@@ -1,0 +1,139 @@
+//! Everything the server knows, behind one lock that no await is made under.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::fault::Faults;
+use crate::journal::Journal;
+use crate::mtproto::crypto::AuthKey;
+use crate::world::{UserId, World};
+
+pub(crate) type Shared = Arc<Mutex<State>>;
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) address: SocketAddr,
+    pub(crate) world: World,
+    pub(crate) faults: Faults,
+    pub(crate) journal: Journal,
+    keys: HashMap<i64, Key>,
+    connections: Vec<Connection>,
+    connections_made: u64,
+}
+
+struct Key {
+    bytes: Arc<AuthKey>,
+    user: Option<UserId>,
+    /// Two connections used it at once: Telegram never lets it back in.
+    duplicated: bool,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Key").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// How the rest of the server reaches the task of a connection.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Sends an update.
+    Push(Arc<Vec<u8>>),
+    /// Answers if the client is still there.
+    AreYouThere(oneshot::Sender<()>),
+    /// Closes the connection.
+    Close,
+}
+
+#[derive(Debug)]
+struct Connection {
+    number: u64,
+    key_id: i64,
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+impl State {
+    pub(crate) fn new(address: SocketAddr, world: World) -> Self {
+        Self {
+            address,
+            world,
+            faults: Faults::default(),
+            journal: Journal::default(),
+            keys: HashMap::new(),
+            connections: Vec::new(),
+            connections_made: 0,
+        }
+    }
+
+    pub(crate) fn add_key(&mut self, key_id: i64, key: AuthKey, user: Option<UserId>) {
+        self.keys.insert(key_id, Key { bytes: Arc::new(key), user, duplicated: false });
+    }
+
+    pub(crate) fn key(&self, key_id: i64) -> Option<Arc<AuthKey>> {
+        self.keys.get(&key_id).map(|key| Arc::clone(&key.bytes))
+    }
+
+    pub(crate) fn user_of(&self, key_id: i64) -> Option<UserId> {
+        self.keys.get(&key_id).and_then(|key| key.user)
+    }
+
+    pub(crate) fn is_duplicated(&self, key_id: i64) -> bool {
+        self.keys.get(&key_id).is_some_and(|key| key.duplicated)
+    }
+
+    pub(crate) fn mark_duplicated(&mut self, key_id: i64) {
+        if let Some(key) = self.keys.get_mut(&key_id) {
+            key.duplicated = true;
+        }
+    }
+
+    /// Adds a connection that uses a key, and returns the older ones that do so too.
+    pub(crate) fn connect(
+        &mut self,
+        key_id: i64,
+        commands: mpsc::UnboundedSender<Command>,
+    ) -> (u64, Vec<mpsc::UnboundedSender<Command>>) {
+        let older = self.commands(|c| c.key_id == key_id).collect();
+        let number = self.connections_made;
+        self.connections_made += 1;
+        self.connections.push(Connection { number, key_id, commands });
+        (number, older)
+    }
+
+    pub(crate) fn disconnect(&mut self, number: u64) {
+        self.connections.retain(|c| c.number != number);
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub(crate) fn connections_made(&self) -> u64 {
+        self.connections_made
+    }
+
+    /// Sends an update to every connection of a user; the client takes it if its session is open.
+    pub(crate) fn push(&self, user: UserId, update: &Arc<Vec<u8>>) {
+        for commands in self.commands(|c| self.user_of(c.key_id) == Some(user)) {
+            let _ = commands.send(Command::Push(Arc::clone(update)));
+        }
+    }
+
+    /// Closes the connections of one user, or of all; returns how many.
+    pub(crate) fn close(&self, user: Option<UserId>) -> usize {
+        self.commands(|c| user.is_none() || self.user_of(c.key_id) == user)
+            .filter(|commands| commands.send(Command::Close).is_ok())
+            .count()
+    }
+
+    fn commands(
+        &self,
+        wanted: impl Fn(&Connection) -> bool,
+    ) -> impl Iterator<Item = mpsc::UnboundedSender<Command>> {
+        self.connections.iter().filter(move |c| wanted(c)).map(|c| c.commands.clone())
+    }
+}

@@ -1,0 +1,190 @@
+//! What there is on this Telegram: users, channels, who is in them, and what was said.
+//!
+//! Plain data and the rules that do not depend on a connection. Each user has a mailbox of private messages
+//! and each channel a history; both number their changes (`pts`), so that a client that was away can ask
+//! for the difference.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+
+use crate::mtproto::session::unix_time;
+
+/// The number of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(pub i64);
+
+/// The number of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChannelId(pub i64);
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ChannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a user may do in a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role {
+    /// Made the channel.
+    Creator,
+    /// May see and do what members may not.
+    Admin,
+    /// Reads, and writes if it is a group.
+    Member,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct User {
+    pub(crate) id: UserId,
+    pub(crate) access_hash: i64,
+    pub(crate) name: String,
+    pub(crate) username: Option<String>,
+    pub(crate) bot: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Channel {
+    pub(crate) id: ChannelId,
+    pub(crate) access_hash: i64,
+    pub(crate) title: String,
+    pub(crate) username: String,
+    /// Only admins write and see who is in it.
+    pub(crate) broadcast: bool,
+    pub(crate) members: BTreeMap<UserId, Role>,
+    pub(crate) pts: i32,
+    pub(crate) messages: Vec<Message>,
+}
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    User(UserId),
+    Channel(ChannelId),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) id: i32,
+    pub(crate) peer: Peer,
+    pub(crate) from: UserId,
+    pub(crate) text: String,
+    pub(crate) date: i32,
+    pub(crate) pts: i32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    pub(crate) pts: i32,
+    pub(crate) messages: Vec<Message>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) users: HashMap<UserId, User>,
+    pub(crate) mailboxes: HashMap<UserId, Mailbox>,
+    pub(crate) channels: BTreeMap<ChannelId, Channel>,
+    /// What each account chose for each message it sent: Telegram accepts a choice once.
+    random_ids: HashSet<(UserId, i64)>,
+}
+
+impl World {
+    pub(crate) fn add_user(&mut self, user: User) {
+        self.mailboxes.insert(user.id, Mailbox { pts: 1, messages: Vec::new() });
+        self.users.insert(user.id, user);
+    }
+
+    pub(crate) fn user_named(&self, username: &str) -> Option<&User> {
+        self.users
+            .values()
+            .find(|u| u.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(username)))
+    }
+
+    pub(crate) fn channel_named(&self, username: &str) -> Option<&Channel> {
+        self.channels.values().find(|c| c.username.eq_ignore_ascii_case(username))
+    }
+
+    /// False if the account used this choice before.
+    pub(crate) fn accept_random_id(&mut self, from: UserId, random_id: i64) -> bool {
+        self.random_ids.insert((from, random_id))
+    }
+
+    /// Puts a message of a private chat into one of its two mailboxes.
+    pub(crate) fn deliver(
+        &mut self,
+        owner: UserId,
+        with: UserId,
+        from: UserId,
+        text: &str,
+    ) -> Option<Message> {
+        let mailbox = self.mailboxes.get_mut(&owner)?;
+        mailbox.pts += 1;
+        let message = Message {
+            id: mailbox.messages.len() as i32 + 1,
+            peer: Peer::User(with),
+            from,
+            text: text.to_owned(),
+            date: now(),
+            pts: mailbox.pts,
+        };
+        mailbox.messages.push(message.clone());
+        Some(message)
+    }
+
+    /// Puts a message into a channel.
+    pub(crate) fn post(&mut self, channel: ChannelId, from: UserId, text: &str) -> Option<Message> {
+        self.channels.get_mut(&channel).map(|channel| channel.post(from, text))
+    }
+
+    /// The users that messages mention.
+    pub(crate) fn users_of<'a>(&self, messages: impl Iterator<Item = &'a Message>) -> Vec<&User> {
+        let mut ids: Vec<UserId> = messages
+            .flat_map(|m| match m.peer {
+                Peer::User(with) => [m.from, with],
+                Peer::Channel(_) => [m.from, m.from],
+            })
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.iter().filter_map(|id| self.users.get(id)).collect()
+    }
+}
+
+impl Channel {
+    pub(crate) fn post(&mut self, from: UserId, text: &str) -> Message {
+        self.pts += 1;
+        let message = Message {
+            id: self.messages.len() as i32 + 1,
+            peer: Peer::Channel(self.id),
+            from,
+            text: text.to_owned(),
+            date: now(),
+            pts: self.pts,
+        };
+        self.messages.push(message.clone());
+        message
+    }
+
+    pub(crate) fn role(&self, user: UserId) -> Option<Role> {
+        self.members.get(&user).copied()
+    }
+
+    pub(crate) fn may_write(&self, user: UserId) -> bool {
+        self.role(user).is_some_and(|role| !self.broadcast || role != Role::Member)
+    }
+
+    pub(crate) fn may_list_members(&self, user: UserId) -> bool {
+        self.may_write(user)
+    }
+}
+
+pub(crate) fn now() -> i32 {
+    unix_time().as_secs() as i32
+}
