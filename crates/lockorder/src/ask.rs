@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::checker::{self, Asked, Held};
 use crate::error::{AcquireError, TimedOut};
-use crate::event;
 use crate::report::{Acquisition, Mode, Site};
 use crate::{Class, Rank};
 
@@ -44,20 +43,20 @@ impl Ask {
         site: Site,
     ) -> Self {
         let instance = std::ptr::from_ref(lock).addr();
-        Self {
-            class: R::class(),
-            key,
-            instance,
-            mode,
-            site,
-            keeper,
-        }
+        Self { class: R::class(), key, instance, mode, site, keeper }
     }
 
     /// Checks the acquisition; to be called before it can block.
     #[inline(always)]
     pub(crate) fn check(&self) -> Asked {
         checker::check(self)
+    }
+
+    /// Checks a wait that goes on, against what is held by now; true if that was reported.
+    #[cfg(feature = "tokio")]
+    #[inline(always)]
+    pub(crate) fn check_again(&self) -> bool {
+        checker::check_again(self)
     }
 
     /// Records the acquired lock.
@@ -76,12 +75,8 @@ impl Ask {
     #[cold]
     pub(crate) fn timed_out(&self, waited: Duration) -> AcquireError {
         let holders = checker::holders(self);
-        let timed_out = TimedOut {
-            wanted: self.wanted(),
-            waited,
-            holders,
-        };
-        event::timed_out(&timed_out);
+        let timed_out = TimedOut { wanted: self.wanted(), waited, holders };
+        checker::timed_out(&timed_out);
         AcquireError::TimedOut(Box::new(timed_out))
     }
 

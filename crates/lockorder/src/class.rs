@@ -120,13 +120,7 @@ impl fmt::Display for Table {
         let width = self.classes.iter().map(|c| c.name.len()).max().unwrap_or(0);
         self.classes.iter().try_for_each(|c| {
             let keyed = if c.keyed { " [keyed]" } else { "" };
-            writeln!(
-                f,
-                "{:>3}  {:width$}{keyed}  {}",
-                c.level,
-                c.name,
-                c.docs.trim()
-            )
+            writeln!(f, "{:>3}  {:width$}{keyed}  {}", c.level, c.name, c.docs.trim())
         })
     }
 }
@@ -173,10 +167,7 @@ pub struct KeyedCell<L> {
 
 impl<L> KeyedCell<L> {
     pub(crate) fn new(key: u64, lock: L) -> Self {
-        Self {
-            key,
-            lock: Arc::new(lock),
-        }
+        Self { key, lock: Arc::new(lock) }
     }
 }
 
@@ -249,28 +240,12 @@ pub mod table {
     }
 
     pub const fn table(name: &'static str, timeout: Duration, classes: &'static [Class]) -> Table {
-        Table {
-            name,
-            timeout,
-            classes,
-        }
+        Table { name, timeout, classes }
     }
 
     pub const fn class(rows: &[Row], position: usize, table: &'static Table) -> Class {
-        let Row {
-            name,
-            level,
-            docs,
-            keyed,
-        } = rows[position];
-        Class {
-            name,
-            level,
-            position: position as u32,
-            docs,
-            keyed,
-            table,
-        }
+        let Row { name, level, docs, keyed } = rows[position];
+        Class { name, level, position: position as u32, docs, keyed, table }
     }
 
     /// Refuses names that do not tell the classes apart.

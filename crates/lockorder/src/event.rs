@@ -57,25 +57,17 @@ mod checked {
     use super::{Acquisition, TARGET, micros};
     use crate::Violation;
 
-    /// Whether events of acquisition and release have a listener.
+    /// Whether events of acquisition and release may have a listener.
     #[inline(always)]
     pub(crate) fn wanted() -> bool {
-        LevelFilter::current() >= LevelFilter::DEBUG && listened()
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn listened() -> bool {
-        tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
+        LevelFilter::current() >= LevelFilter::DEBUG
     }
 
     /// Nanoseconds since the first call in this process, and never 0: a time that fits into an atomic.
     pub(crate) fn now() -> u64 {
         static START: OnceLock<Instant> = OnceLock::new();
         let start = *START.get_or_init(Instant::now);
-        u64::try_from(start.elapsed().as_nanos())
-            .unwrap_or(u64::MAX)
-            .max(1)
+        u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
     }
 
     pub(crate) fn since(then: u64) -> Duration {

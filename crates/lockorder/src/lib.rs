@@ -4,7 +4,7 @@
 //! of every lock of its class. In builds with checks, each acquisition that could deadlock is reported
 //! *before* it blocks, with both locks and both places, whether or not this run would have hung. Blocking
 //! locks (`parking_lot`) and async locks (`tokio`) are checked against the same order. In builds without
-//! checks the types are the plain locks: same size, same code.
+//! checks an unkeyed lock is the plain lock: same size, same code.
 //!
 //! ```should_panic
 //! lockorder::hierarchy! {
@@ -41,7 +41,10 @@
 //! # What it cannot see
 //!
 //! Waiting that is not for a lock: channels, joining a thread or task, a future that nobody polls. Locks
-//! that are not of this crate. Locks taken by a thread while its last thread-locals are destroyed. And it
+//! that are not of this crate. Locks taken by a thread while its last thread-locals are destroyed. A blocking
+//! lock that stops the only thread of a runtime, and with it another task that holds an async one. Tasks of
+//! other runtimes than tokio's are not told apart: all futures that a thread drives outside of tokio tasks
+//! are one holder. And it
 //! enforces a discipline: it reports an order that could deadlock even where a cleverer argument shows that
 //! this program cannot.
 //!
@@ -49,12 +52,13 @@
 //!
 //! - [`hierarchy!`] declares the table.
 //! - [`Mutex`], [`RwLock`], and with the feature `tokio` [`tokio::Mutex`], [`tokio::RwLock`] and
-//!   [`tokio::Semaphore`], are the locks. Each has its wrapped lock's methods, and `.._timed` and
-//!   `.._within` ones that give up with an [`AcquireError`] that says who holds the lock.
+//!   [`tokio::Semaphore`], are the locks. They are used like the ones they wrap, and have `.._timed` and
+//!   `.._within` methods that give up with an [`AcquireError`] that says who holds the lock.
 //! - [`set_policy`] decides what a [`Violation`] does: panic, log, or call back.
 //! - [`snapshot`] lists what is held now, by whom, from where.
 //! - With a `tracing` subscriber at DEBUG for the target `lockorder`, acquisitions and releases are events
-//!   with their times. Time-outs and violations are events at WARN.
+//!   with their times. Time-outs and violations are events at WARN. A subscriber that takes ranked locks
+//!   itself must not listen to its own: filter that target out.
 //!
 //! # When checks are on
 //!
@@ -124,7 +128,7 @@ pub fn snapshot() -> Vec<HeldLock> {
 /// each is a branch they count as one holder, and the order in which they happen to interleave is taken for
 /// an order of one. A branch is still checked against what the task held when it came to the `join!`.
 ///
-/// What a branch still holds when it ends stays recorded as the branch's, also where the guard was returned.
+/// What a branch still holds when it ends, because a guard was returned, is its task's from then on.
 ///
 /// ```
 /// # lockorder::hierarchy! { App { level 1 { Outer = "outer" } level 2 { Inner = "inner" } } }

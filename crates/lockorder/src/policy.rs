@@ -11,7 +11,8 @@ use crate::Violation;
 pub enum Policy {
     /// Panics with the report, before the acquisition blocks. Where a panic would end the process (while
     /// the thread unwinds, or in the destructor of a thread-local) the report goes to standard error
-    /// instead.
+    /// instead. (That a thread-local is being destroyed is read from the names of stack frames: in a binary
+    /// without symbols it goes unnoticed.)
     #[default]
     Panic,
     /// Only the event.
@@ -48,7 +49,9 @@ impl fmt::Debug for Policy {
 /// lockorder::set_policy(Policy::Panic); // the default
 /// ```
 pub fn set_policy(policy: Policy) {
-    *POLICY.write() = policy;
+    let before = std::mem::replace(&mut *POLICY.write(), policy);
+    // After the lock: what a callback captured may do anything when it is dropped.
+    drop(before);
 }
 
 static POLICY: parking_lot::RwLock<Policy> = parking_lot::RwLock::new(Policy::Panic);

@@ -67,7 +67,8 @@ impl fmt::Display for Acquisition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
-    /// The thread: for a blocking lock its holder, else the one the lock was taken on, where it is known.
+    /// The thread, by name or number: the holder of a blocking lock, or the thread that asks. `None` for the
+    /// async lock of a task, which has no thread of its own.
     pub thread: Option<String>,
     /// The number of the tokio task, as its `Id` prints it.
     pub task: Option<u64>,

@@ -22,6 +22,14 @@ pub(crate) fn hold(_: &Ask, _: Asked) -> Held {
     Held
 }
 
+#[cfg(feature = "tokio")]
+#[inline(always)]
+pub(crate) fn check_again(_: &Ask) -> bool {
+    false
+}
+
+pub(crate) use crate::event::timed_out;
+
 pub(crate) fn holders(_: &Ask) -> Vec<HeldLock> {
     Vec::new()
 }

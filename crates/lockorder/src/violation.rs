@@ -31,7 +31,8 @@ pub struct Violation {
     pub wanted: Acquisition,
     /// The held lock that it must not be taken under.
     pub held: Acquisition,
-    /// Who asks, and holds.
+    /// Who asks. It holds the other lock too; but where it would block a thread, so does every task that
+    /// is suspended on that thread with a blocking lock.
     pub holder: Holder,
     /// The tracing span in which it asks.
     pub span: Option<&'static str>,
@@ -77,9 +78,7 @@ impl fmt::Display for Violation {
         writeln!(f, "  wanted: {}", self.wanted)?;
         writeln!(f, "    held: {}", self.held)?;
         let listed = self.also_held.len().min(ALSO_LISTED);
-        self.also_held[..listed]
-            .iter()
-            .try_for_each(|a| writeln!(f, "    also: {a}"))?;
+        self.also_held[..listed].iter().try_for_each(|a| writeln!(f, "    also: {a}"))?;
         if listed < self.also_held.len() {
             writeln!(f, "    also: {} more", self.also_held.len() - listed)?;
         }

@@ -102,10 +102,7 @@ fn two_locks_of_a_class_without_keys_are_reported() {
 
 #[test]
 fn keyed_locks_may_be_held_together_in_rising_order_only() {
-    let (one, two) = (
-        Mutex::<Many, _>::keyed(1, ()),
-        Mutex::<Many, _>::keyed(2, ()),
-    );
+    let (one, two) = (Mutex::<Many, _>::keyed(1, ()), Mutex::<Many, _>::keyed(2, ()));
     {
         let _one = one.lock();
         let _two = two.lock();
@@ -115,19 +112,13 @@ fn keyed_locks_may_be_held_together_in_rising_order_only() {
         let _one = one.lock();
     });
     assert_report(&report, CLASS, "many", "many", FILE);
-    assert!(
-        report.contains("wanted: many (level 5), key 1,"),
-        "{report}"
-    );
+    assert!(report.contains("wanted: many (level 5), key 1,"), "{report}");
     assert!(report.contains("held: many (level 5), key 2,"), "{report}");
 }
 
 #[test]
 fn two_locks_with_equal_keys_are_reported() {
-    let (one, two) = (
-        Mutex::<Many, _>::keyed(1, ()),
-        Mutex::<Many, _>::keyed(1, ()),
-    );
+    let (one, two) = (Mutex::<Many, _>::keyed(1, ()), Mutex::<Many, _>::keyed(1, ()));
     let report = report(|| {
         let _one = one.lock();
         let _two = two.lock();
@@ -154,9 +145,7 @@ fn taking_an_rwlock_twice_is_reported_whatever_the_sides() {
         report(|| drop((lock.write(), lock.read()))),
         report(|| drop((lock.write(), lock.write()))),
     ];
-    reports
-        .iter()
-        .for_each(|r| assert_report(r, LOCK, "inner", "inner", FILE));
+    reports.iter().for_each(|r| assert_report(r, LOCK, "inner", "inner", FILE));
 }
 
 #[test]
@@ -193,9 +182,7 @@ fn threads_are_separate_holders() {
 
 #[test]
 fn more_locks_than_any_block_can_be_held_and_still_count() {
-    let many: Vec<_> = (0..1000)
-        .map(|key| Mutex::<Many, _>::keyed(key, ()))
-        .collect();
+    let many: Vec<_> = (0..1000).map(|key| Mutex::<Many, _>::keyed(key, ())).collect();
     let guards: Vec<_> = many.iter().map(|many| many.lock()).collect();
     let mine = |h: &lockorder::HeldLock| many.iter().any(|m| h.lock.key == Some(m.key()));
     let held = lockorder::snapshot().into_iter().filter(mine).count();
@@ -203,19 +190,14 @@ fn more_locks_than_any_block_can_be_held_and_still_count() {
     let wanted = Mutex::<Many, _>::keyed(500, ());
     let report = report(|| drop(wanted.lock()));
     assert_report(&report, CLASS, "many", "many", FILE);
-    assert!(
-        report.contains("key 999,") && report.contains("also: 991 more"),
-        "{report}"
-    );
+    assert!(report.contains("key 999,") && report.contains("also: 991 more"), "{report}");
     drop(guards);
     drop(outer().lock());
 }
 
 #[test]
 fn hand_over_hand_for_ever_keeps_what_is_held_exact() {
-    let many: Vec<_> = (0..10_000)
-        .map(|key| Mutex::<Many, _>::keyed(key, ()))
-        .collect();
+    let many: Vec<_> = (0..10_000).map(|key| Mutex::<Many, _>::keyed(key, ())).collect();
     let mut before = many[0].lock();
     for next in &many[1..] {
         let guard = next.lock();
@@ -274,12 +256,8 @@ fn a_violation_in_a_thread_local_destructor_does_not_abort() {
 #[test]
 fn a_forgotten_guard_leaks_one_record_and_breaks_nothing_else() {
     static LOCK_FOR_EVER: Mutex<Inner, u32> = Mutex::new(0);
-    thread::spawn(|| std::mem::forget(LOCK_FOR_EVER.lock()))
-        .join()
-        .unwrap();
-    let error = LOCK_FOR_EVER
-        .lock_within(Duration::from_millis(1))
-        .unwrap_err();
+    thread::spawn(|| std::mem::forget(LOCK_FOR_EVER.lock())).join().unwrap();
+    let error = LOCK_FOR_EVER.lock_within(Duration::from_millis(1)).unwrap_err();
     assert_eq!(error.timed_out().unwrap().holders.len(), 1);
     drop(outer().lock());
     drop(inner().lock());
@@ -307,19 +285,10 @@ fn a_timeout_says_who_holds_the_lock_and_from_where() {
         assert_eq!(timed_out.wanted.class.name(), "inner");
         assert_eq!(timed_out.waited, Duration::from_millis(5));
         assert_eq!(timed_out.holders.len(), 1);
-        assert_eq!(
-            timed_out.holders[0].holder.thread.as_deref(),
-            Some("the-holder")
-        );
+        assert_eq!(timed_out.holders[0].holder.thread.as_deref(), Some("the-holder"));
         let text = error.to_string();
-        assert!(
-            text.starts_with("no lock within 5ms: inner (level 6), exclusive, at "),
-            "{text}"
-        );
-        assert!(
-            text.contains("; held by thread the-holder since "),
-            "{text}"
-        );
+        assert!(text.starts_with("no lock within 5ms: inner (level 6), exclusive, at "), "{text}");
+        assert!(text.contains("; held by thread the-holder since "), "{text}");
     });
 }
 

@@ -38,11 +38,7 @@ fn lines(level: LevelFilter, f: impl FnOnce()) -> Vec<String> {
         .finish();
     tracing::subscriber::with_default(subscriber, f);
     let bytes = lines.0.lock().unwrap();
-    String::from_utf8(bytes.clone())
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    String::from_utf8(bytes.clone()).unwrap().lines().map(str::to_owned).collect()
 }
 
 #[test]
@@ -50,14 +46,8 @@ fn asked_acquired_and_released_are_debug_events_with_their_times() {
     let lock = Mutex::<Many, _>::keyed(7, ());
     let lines = lines(LevelFilter::DEBUG, || drop(lock.lock()));
     assert_eq!(lines.len(), 3, "{lines:#?}");
-    let [asked, acquired, released] = &lines[..] else {
-        unreachable!()
-    };
-    for (line, what) in [
-        (asked, "asked"),
-        (acquired, "acquired"),
-        (released, "released"),
-    ] {
+    let [asked, acquired, released] = &lines[..] else { unreachable!() };
+    for (line, what) in [(asked, "asked"), (acquired, "acquired"), (released, "released")] {
         let start =
             format!("DEBUG lockorder: {what} class=\"many\" level=5 key=7 mode=exclusive site=");
         assert!(line.trim_start().starts_with(&start), "{line}");
@@ -97,11 +87,7 @@ fn a_timeout_is_a_warning_that_names_the_holder() {
             lines[0]
         );
         assert!(lines[0].contains("wait_us=2000"), "{}", lines[0]);
-        assert!(
-            lines[0].contains("holders=\"inner (level 6), exclusive, at "),
-            "{}",
-            lines[0]
-        );
+        assert!(lines[0].contains("holders=\"inner (level 6), exclusive, at "), "{}", lines[0]);
     });
 }
 
@@ -115,14 +101,44 @@ fn a_violation_is_a_warning_that_names_both_locks() {
         });
     });
     assert_eq!(lines.len(), 1, "{lines:#?}");
-    assert!(
-        lines[0].contains("violation class=\"outer\" level=1"),
-        "{}",
-        lines[0]
-    );
-    assert!(
-        lines[0].contains("kind=Order held_class=\"inner\" held_level=6"),
-        "{}",
-        lines[0]
-    );
+    assert!(lines[0].contains("violation class=\"outer\" level=1"), "{}", lines[0]);
+    assert!(lines[0].contains("kind=Order held_class=\"inner\" held_level=6"), "{}", lines[0]);
+}
+
+#[test]
+fn a_subscriber_that_panics_takes_no_lock_down_with_it() {
+    struct Panics;
+    impl io::Write for Panics {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            panic!("the subscriber fails");
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let subscriber = fmt::Subscriber::builder()
+        .with_max_level(LevelFilter::DEBUG)
+        .with_writer(|| Panics)
+        .finish();
+    let (outer, inner) = (Mutex::<Outer, _>::new(()), Mutex::<Inner, _>::new(()));
+    tracing::subscriber::with_default(subscriber, || {
+        drop(inner.lock());
+        drop(outer.lock());
+        drop(inner.lock());
+    });
+}
+
+#[test]
+fn a_report_names_the_span_it_happened_in() {
+    let (outer, inner) = (Mutex::<Outer, _>::new(()), Mutex::<Inner, _>::new(()));
+    lines(LevelFilter::INFO, || {
+        let span = tracing::info_span!("transfer").entered();
+        let report = common::report(|| {
+            let _inner = inner.lock();
+            let _outer = outer.lock();
+        });
+        drop(span);
+        assert!(report.contains(", span transfer"), "{report}");
+    });
 }

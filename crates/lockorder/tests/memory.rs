@@ -1,9 +1,5 @@
 //! Records live as long as needed and not longer.
-#![cfg(all(
-    feature = "tokio",
-    any(debug_assertions, feature = "enforce"),
-    target_os = "linux"
-))]
+#![cfg(all(feature = "tokio", any(debug_assertions, feature = "enforce"), target_os = "linux"))]
 
 mod common;
 
@@ -21,10 +17,7 @@ fn resident_kib() -> usize {
 #[test]
 fn short_tasks_and_permits_that_outlive_them_leave_bounded_memory() {
     const TASKS: usize = 40_000;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let slots = Arc::new(Semaphore::<Inner>::new(100));
     let round = |slots: Arc<Semaphore<Inner>>| async move {
         let (give, mut take) = tokio::sync::mpsc::channel::<OwnedSemaphorePermit<Inner>>(50);

@@ -26,13 +26,8 @@ fn inner() -> Arc<Mutex<Inner, u32>> {
 
 /// The report with which a task panics.
 async fn report_of(task: impl Future<Output = ()> + Send + 'static) -> String {
-    let error = tokio::spawn(task)
-        .await
-        .expect_err("no violation was reported");
-    *error
-        .into_panic()
-        .downcast::<String>()
-        .expect("a report is a string")
+    let error = tokio::spawn(task).await.expect_err("no violation was reported");
+    *error.into_panic().downcast::<String>().expect("a report is a string")
 }
 
 /// The report with which a future panics that is polled right here.
@@ -84,9 +79,7 @@ async fn every_way_to_wait_is_checked() {
         report_here(slots.clone().acquire_many_owned(2)).await,
         report_here(slots.clone().acquire_owned_within(limit)).await,
     ];
-    reports
-        .iter()
-        .for_each(|r| assert!(r.starts_with(ORDER) && r.contains(FILE), "{r}"));
+    reports.iter().for_each(|r| assert!(r.starts_with(ORDER) && r.contains(FILE), "{r}"));
     assert!(mutex.try_lock().is_some() && mutex.clone().try_lock_owned().is_some());
     assert!(low.try_read().is_some() && low.clone().try_write_owned().is_some());
     assert!(slots.try_acquire().is_some() && slots.clone().try_acquire_owned().is_some());
@@ -98,38 +91,17 @@ async fn every_way_to_wait_is_checked() {
 async fn a_lock_taken_twice_is_reported_instead_of_hanging() {
     let lock = Arc::new(RwLock::<Inner, _>::new(0));
     let _read = lock.read().await;
-    assert_report(
-        &report_here(lock.read()).await,
-        LOCK,
-        "inner",
-        "inner",
-        FILE,
-    );
-    assert_report(
-        &report_here(lock.write()).await,
-        LOCK,
-        "inner",
-        "inner",
-        FILE,
-    );
+    assert_report(&report_here(lock.read()).await, LOCK, "inner", "inner", FILE);
+    assert_report(&report_here(lock.write()).await, LOCK, "inner", "inner", FILE);
 }
 
 #[tokio::test]
 async fn keyed_owned_guards_are_held_in_rising_order_only() {
     let one = Arc::new(Mutex::<Many, _>::keyed(1, ()));
     let two = Arc::new(Mutex::<Many, _>::keyed(2, ()));
-    drop((
-        one.clone().lock_owned().await,
-        two.clone().lock_owned().await,
-    ));
+    drop((one.clone().lock_owned().await, two.clone().lock_owned().await));
     let _two = two.lock_owned().await;
-    assert_report(
-        &report_here(one.lock_owned()).await,
-        CLASS,
-        "many",
-        "many",
-        FILE,
-    );
+    assert_report(&report_here(one.lock_owned()).await, CLASS, "many", "many", FILE);
 }
 
 #[tokio::test]
@@ -147,9 +119,7 @@ async fn tasks_on_one_thread_are_separate_holders() {
         }
     });
     wait.await.unwrap();
-    tokio::spawn(async move { drop(outer.lock().await) })
-        .await
-        .unwrap();
+    tokio::spawn(async move { drop(outer.lock().await) }).await.unwrap();
     suspended.abort();
     assert!(suspended.await.unwrap_err().is_cancelled());
     drop(root);
@@ -161,21 +131,9 @@ async fn a_blocking_lock_under_an_async_one_is_checked_against_it() {
     let inner = inner();
     let _inner = inner.lock().await;
     let blocking = lockorder::Mutex::<Outer, _>::new(0);
-    assert_report(
-        &report(|| drop(blocking.lock())),
-        ORDER,
-        "outer",
-        "inner",
-        FILE,
-    );
+    assert_report(&report(|| drop(blocking.lock())), ORDER, "outer", "inner", FILE);
     let blocking = lockorder::RwLock::<Outer, _>::new(0);
-    assert_report(
-        &report(|| drop(blocking.read())),
-        ORDER,
-        "outer",
-        "inner",
-        FILE,
-    );
+    assert_report(&report(|| drop(blocking.read())), ORDER, "outer", "inner", FILE);
 }
 
 #[tokio::test]
@@ -183,20 +141,12 @@ async fn an_async_lock_under_a_blocking_one_of_its_task_is_checked_against_it() 
     let blocking = lockorder::Mutex::<Inner, _>::new(0);
     let _blocking = blocking.lock();
     let outer = outer();
-    assert_report(
-        &report_here(outer.lock()).await,
-        ORDER,
-        "outer",
-        "inner",
-        FILE,
-    );
+    assert_report(&report_here(outer.lock()).await, ORDER, "outer", "inner", FILE);
 }
 
 #[test]
 fn a_suspended_tasks_blocking_guard_counts_for_blocking_locks_of_its_thread_only() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
         let (held, wait) = oneshot::channel();
@@ -221,10 +171,7 @@ fn a_suspended_tasks_blocking_guard_counts_for_blocking_locks_of_its_thread_only
 
 #[test]
 fn a_task_that_migrates_while_it_holds_stays_the_holder() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     let (inner, outer) = (inner(), outer());
     let moving = async move {
         let guard = inner.lock().await;
@@ -236,11 +183,7 @@ fn a_task_that_migrates_while_it_holds_stays_the_holder() {
             rx.recv().unwrap();
         });
         tokio::task::yield_now().await;
-        assert_ne!(
-            before,
-            thread::current().id(),
-            "the task was made to migrate"
-        );
+        assert_ne!(before, thread::current().id(), "the task was made to migrate");
         let report = report_here(outer.lock()).await;
         drop(guard);
         drop(outer.lock().await);
@@ -282,11 +225,7 @@ async fn a_cancelled_waiter_leaves_nothing_behind() {
         }
     });
     tokio::task::yield_now().await;
-    assert!(
-        tokio::time::timeout(Duration::from_secs(1), inner.lock())
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_secs(1), inner.lock()).await.is_err());
     tokio::select! {
         biased;
         _ = inner.lock() => unreachable!("it is held"),
@@ -309,24 +248,13 @@ async fn a_timeout_names_the_task_that_holds_the_lock() {
     tokio::task::yield_now().await;
     let begin = tokio::time::Instant::now();
     let error = lock.lock_timed().await.unwrap_err();
-    assert_eq!(
-        begin.elapsed(),
-        Duration::from_secs(2),
-        "the time of the hierarchy"
-    );
+    assert_eq!(begin.elapsed(), Duration::from_secs(2), "the time of the hierarchy");
     let timed_out = error.timed_out().unwrap();
     assert_eq!(timed_out.holders.len(), 1);
-    assert_eq!(
-        timed_out.holders[0].holder.task.unwrap().to_string(),
-        holder.id().to_string()
-    );
+    assert_eq!(timed_out.holders[0].holder.task.unwrap().to_string(), holder.id().to_string());
     let begin = tokio::time::Instant::now();
     assert!(lock.lock_within(Duration::from_millis(7)).await.is_err());
-    assert_eq!(
-        begin.elapsed(),
-        Duration::from_millis(7),
-        "the time of the caller"
-    );
+    assert_eq!(begin.elapsed(), Duration::from_millis(7), "the time of the caller");
     holder.abort();
 }
 
@@ -334,13 +262,7 @@ async fn a_timeout_names_the_task_that_holds_the_lock() {
 async fn permits_of_one_semaphore_held_crosswise_are_reported() {
     let slots = Semaphore::<Middle>::new(4);
     let _one = slots.acquire().await.unwrap();
-    assert_report(
-        &report_here(slots.acquire()).await,
-        LOCK,
-        "middle",
-        "middle",
-        FILE,
-    );
+    assert_report(&report_here(slots.acquire()).await, LOCK, "middle", "middle", FILE);
 }
 
 #[tokio::test]
@@ -349,26 +271,19 @@ async fn permits_are_held_with_their_count_until_dropped_or_forgotten() {
     let mine = |slots: &Arc<Semaphore<Middle>>| {
         let held = lockorder::snapshot();
         let _ = slots;
-        held.into_iter()
-            .filter(|h| h.lock.mode == lockorder::Mode::Permits(3))
-            .count()
+        held.into_iter().filter(|h| h.lock.mode == lockorder::Mode::Permits(3)).count()
     };
     let three = slots.clone().acquire_many_owned(3).await.unwrap();
-    assert_eq!(
-        (mine(&slots), three.num_permits(), slots.available_permits()),
-        (1, 3, 1)
-    );
+    assert_eq!((mine(&slots), three.num_permits(), slots.available_permits()), (1, 3, 1));
     three.forget();
     assert_eq!((mine(&slots), slots.available_permits()), (0, 1));
     drop(slots.acquire().await.unwrap());
     slots.close();
+    let none = slots.acquire_many(0).await;
+    assert!(none.is_err(), "also nothing is refused by a closed semaphore");
     let closed = slots.acquire().await.unwrap_err();
     assert!(matches!(closed, AcquireError::Closed(_)), "{closed}");
-    assert!(
-        closed
-            .to_string()
-            .starts_with("the semaphore is closed: middle (level 2)")
-    );
+    assert!(closed.to_string().starts_with("the semaphore is closed: middle (level 2)"));
 }
 
 #[tokio::test]
@@ -415,28 +330,116 @@ async fn a_blocking_lock_of_one_branch_does_not_count_for_async_locks_of_another
     );
 }
 
+#[tokio::test]
+async fn a_blocking_lock_in_one_branch_is_checked_against_async_locks_of_all() {
+    let inner = inner();
+    let blocking = lockorder::Mutex::<Outer, _>::new(0);
+    let wants = || async {
+        tokio::task::yield_now().await;
+        report(|| drop(blocking.lock())) // stops the task, and with it the branch that holds `inner`
+    };
+    let holds = || async {
+        let _inner = inner.lock().await;
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+    };
+    let (report, ()) = tokio::join!(branch(wants()), branch(holds()));
+    assert_report(&report, ORDER, "outer", "inner", FILE);
+}
+
+#[tokio::test]
+async fn a_guard_that_a_branch_returns_is_its_tasks() {
+    let (outer, inner) = (outer(), inner());
+    let (guard, ()) = tokio::join!(branch(inner.lock()), branch(async {}));
+    assert_report(&report_here(inner.lock()).await, LOCK, "inner", "inner", FILE);
+    assert_report(&report_here(branch(outer.lock())).await, ORDER, "outer", "inner", FILE);
+    let blocking = lockorder::Mutex::<Outer, _>::new(0);
+    assert_report(&report(|| drop(blocking.lock())), ORDER, "outer", "inner", FILE);
+    drop(guard);
+    drop(outer.lock().await);
+    drop(blocking.lock());
+
+    let nested = branch(async {
+        let guard = branch(inner.lock()).await;
+        assert_report(&report_here(outer.lock()).await, ORDER, "outer", "inner", FILE);
+        guard
+    })
+    .await;
+    assert_report(&report_here(outer.lock()).await, ORDER, "outer", "inner", FILE);
+    drop(nested);
+    drop(outer.lock().await);
+}
+
+#[test]
+fn a_blocking_lock_of_a_root_counts_for_its_branches() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let outer = outer();
+    let report = runtime.block_on(async {
+        let blocking = lockorder::Mutex::<Inner, _>::new(0);
+        let _guard = blocking.lock();
+        report_here(branch(outer.lock())).await
+    });
+    assert_report(&report, ORDER, "outer", "inner", FILE);
+}
+
+#[test]
+fn tasks_that_a_branch_drives_are_not_the_branch() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let local = tokio::task::LocalSet::new();
+    let (outer, inner) = (outer(), inner());
+    runtime.block_on(branch(local.run_until(async {
+        let holds = tokio::task::spawn_local(async move {
+            let _inner = inner.lock().await;
+            tokio::task::yield_now().await;
+        });
+        let wants = tokio::task::spawn_local(async move { drop(outer.lock().await) });
+        holds.await.unwrap();
+        wants.await.unwrap();
+    })));
+}
+
+#[tokio::test]
+async fn a_wait_is_checked_again_when_its_holder_has_taken_more() {
+    let (outer, inner) = (outer(), inner());
+    let held = outer.clone().lock_owned().await;
+    let task = tokio::spawn(async move {
+        let mut early = std::pin::pin!(outer.lock());
+        assert!(early.as_mut().now_or_never().is_none());
+        let _inner = inner.lock().await;
+        report_here(early).await
+    });
+    let report = task.await.unwrap();
+    drop(held);
+    assert_report(&report, ORDER, "outer", "inner", FILE);
+}
+
+#[tokio::test]
+async fn a_panic_in_a_branch_ends_it() {
+    let (outer, inner) = (outer(), inner());
+    let fails = branch(async {
+        let _inner = inner.lock().await;
+        panic!("{}", "on purpose".to_owned());
+    });
+    assert_eq!(report_here(fails).await, "on purpose");
+    drop(outer.lock().await);
+}
+
 #[test]
 fn guards_and_futures_outlive_their_runtime() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (inner, outer) = (inner(), outer());
     let guard = runtime.block_on(inner.clone().lock_owned());
     let waiting = inner.clone().lock_owned();
     drop(runtime);
     drop(guard);
-    let next = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let next = tokio::runtime::Builder::new_current_thread().build().unwrap();
     drop(next.block_on(waiting));
     drop(next.block_on(outer.lock()));
 }
 
 #[test]
 fn spawn_blocking_threads_know_their_task() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let report = runtime.block_on(async {
         tokio::task::spawn_blocking(|| {
             let (outer, inner) = (outer(), inner());

@@ -209,7 +209,9 @@ impl Builder {
         let mut world = World::default();
         let mut names = BTreeMap::new();
         let mut with_accounts = Vec::new();
-        for (id, Described { username, bot, has_account }) in (FIRST_USER..).map(UserId).zip(self.users) {
+        for (id, Described { username, bot, has_account }) in
+            (FIRST_USER..).map(UserId).zip(self.users)
+        {
             if names.insert(username.to_lowercase(), id).is_some() {
                 return Err(StartError::NameTaken(username));
             }

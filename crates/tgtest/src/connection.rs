@@ -114,7 +114,9 @@ impl Connection {
             None => self.transport = Transport::detect(&mut self.received),
         }
         loop {
-            let Some(transport) = &mut self.transport else { return Ok(()) };
+            let Some(transport) = &mut self.transport else {
+                return Ok(());
+            };
             match transport.unpack(&self.received) {
                 Frame::More => return Ok(()),
                 Frame::Bad(why) => return Err(Closed::Broken(why)),
@@ -134,7 +136,9 @@ impl Connection {
         if self.client.as_ref().is_none_or(|c| c.session.key_id() != key_id) {
             self.on_key(key_id).await?;
         }
-        let Some(client) = &mut self.client else { return Err(Closed::UnknownKey) };
+        let Some(client) = &mut self.client else {
+            return Err(Closed::UnknownKey);
+        };
         client.heard = Instant::now();
         for call in client.session.receive(packet)? {
             self.on_call(call)?;
@@ -168,7 +172,9 @@ impl Connection {
     }
 
     fn on_call(&mut self, Call { msg_id, body }: Call) -> Result<(), Closed> {
-        let Some(client) = &mut self.client else { return Ok(()) };
+        let Some(client) = &mut self.client else {
+            return Ok(());
+        };
         match methods::call(&self.state, client.session.key_id(), &body) {
             Fate::Answered(answer, served) => {
                 client.session.answer(msg_id, answer);

@@ -79,7 +79,9 @@ impl Telegram {
     pub fn members(&self, channel: ChannelId) -> Vec<(UserId, Role)> {
         let state = self.state.lock();
         let channel = state.world.channels.get(&channel);
-        channel.map(|c| c.members.iter().map(|(id, role)| (*id, *role)).collect()).unwrap_or_default()
+        channel
+            .map(|c| c.members.iter().map(|(id, role)| (*id, *role)).collect())
+            .unwrap_or_default()
     }
 
     /// How many messages stand in a channel; 0 if there is no such channel.
@@ -90,8 +92,12 @@ impl Telegram {
     /// Delivers a private message and pushes it to the recipient's clients. False if either is unknown.
     pub fn push_message(&self, to: UserId, from: UserId, text: &str) -> bool {
         let mut state = self.state.lock();
-        let Some(sender) = state.world.users.get(&from).cloned() else { return false };
-        let Some(message) = state.world.deliver(to, from, from, text) else { return false };
+        let Some(sender) = state.world.users.get(&from).cloned() else {
+            return false;
+        };
+        let Some(message) = state.world.deliver(to, from, from, text) else {
+            return false;
+        };
         let update = Arc::new(tl::new_private_message(&message, &sender, to));
         state.push(to, &update);
         true

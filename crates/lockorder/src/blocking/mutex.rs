@@ -126,13 +126,7 @@ impl<R: Rank, T> Mutex<R, T> {
     #[track_caller]
     fn ask(&self) -> Ask {
         let key = R::Keys::key(&self.0);
-        Ask::new::<R, _>(
-            Keeper::Thread,
-            self.raw(),
-            key,
-            Mode::Exclusive,
-            Location::caller(),
-        )
+        Ask::new::<R, _>(Keeper::Thread, self.raw(), key, Mode::Exclusive, Location::caller())
     }
 }
 

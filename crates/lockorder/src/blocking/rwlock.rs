@@ -107,10 +107,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, R, T>> {
         let inner = self.raw().try_read()?;
-        Some(RwLockReadGuard::new(
-            inner,
-            self.ask(Mode::Shared).hold_tried(),
-        ))
+        Some(RwLockReadGuard::new(inner, self.ask(Mode::Shared).hold_tried()))
     }
 
     /// Waits for exclusive access for as long as it takes.
@@ -165,10 +162,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, R, T>> {
         let inner = self.raw().try_write()?;
-        Some(RwLockWriteGuard::new(
-            inner,
-            self.ask(Mode::Exclusive).hold_tried(),
-        ))
+        Some(RwLockWriteGuard::new(inner, self.ask(Mode::Exclusive).hold_tried()))
     }
 
     /// Whether anybody holds it now, on either side.

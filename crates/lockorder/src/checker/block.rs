@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use super::family::Family;
 use super::slot::{Record, Slot};
 use crate::Class;
 
@@ -30,10 +31,10 @@ pub(super) struct Block {
     pub(super) stamp: AtomicU64,
     /// The task or branch it belongs to; 0 for a thread and for what a thread drives itself.
     pub(super) owner: AtomicU64,
-    /// The enclosing block of a branch.
-    pub(super) parent: crossbeam_utils::atomic::AtomicCell<Option<&'static Self>>,
-    /// The name of the thread it belongs to, or was last used on.
-    pub(super) thread: Mutex<Option<String>>,
+    /// What makes it a part of others, or others of it.
+    pub(super) family: Family,
+    /// The name of the thread it belongs to, if it is one's.
+    pub(super) thread: Mutex<String>,
     first: [Slot; FIRST],
     more: [OnceLock<Box<[Slot]>>; DOUBLINGS],
 }
@@ -44,8 +45,8 @@ impl Block {
             top: AtomicUsize::new(0),
             stamp: AtomicU64::new(0),
             owner: AtomicU64::new(0),
-            parent: crossbeam_utils::atomic::AtomicCell::new(None),
-            thread: Mutex::new(None),
+            family: Family::default(),
+            thread: Mutex::new(String::new()),
             first: std::array::from_fn(|_| Slot::default()),
             more: [const { OnceLock::new() }; DOUBLINGS],
         }
@@ -55,8 +56,7 @@ impl Block {
     pub(super) fn disown(&self) {
         self.stamp.store(0, Ordering::Relaxed);
         self.owner.store(0, Ordering::Relaxed);
-        self.parent.store(None);
-        *self.thread.lock() = std::thread::current().name().map(str::to_owned);
+        self.family.disown();
     }
 
     /// The number of slots that may be live. For the owner.
@@ -78,10 +78,7 @@ impl Block {
     pub(super) fn admits(&'static self, class: &Class) -> bool {
         match self.trim() {
             0 => true,
-            top => self
-                .slot(top - 1)
-                .high()
-                .is_some_and(|high| high.is_before(class)),
+            top => self.slot(top - 1).high().is_some_and(|high| high.is_before(class)),
         }
     }
 
@@ -108,9 +105,10 @@ impl Block {
         slot
     }
 
-    /// Whether nothing is live. Exact for the owner; for others, true of some moment.
+    /// Whether nothing is live, in it and in branches of it. Exact for the owner; for others, true of some
+    /// moment.
     pub(super) fn is_empty(&'static self) -> bool {
-        self.records().next().is_none()
+        !self.family.has_branches() && self.records().next().is_none()
     }
 
     /// What is live, from below.

@@ -1,5 +1,6 @@
 //! A future with held locks of its own.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,16 +16,13 @@ pin_project_lite::pin_project! {
     pub struct Branch<F> {
         #[pin]
         future: F,
-        holder: Option<BranchHolder>,
+        holder: BranchHolder,
     }
 }
 
 impl<F> Branch<F> {
     pub(crate) fn new(future: F) -> Self {
-        Self {
-            future,
-            holder: None,
-        }
+        Self { future, holder: BranchHolder { of: None } }
     }
 }
 
@@ -33,38 +31,65 @@ impl<F: Future> Future for Branch<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let holder = this.holder.get_or_insert_with(BranchHolder::new);
-        local::within(holder.0, || this.future.poll(cx))
+        let future = this.future;
+        match this.holder.enter() {
+            Some(block) => {
+                let polled = local::within(block, || future.poll(cx));
+                if polled.is_ready() {
+                    this.holder.end();
+                }
+                polled
+            }
+            None => future.poll(cx),
+        }
     }
 }
 
-/// Gives the block back with the branch.
-struct BranchHolder(&'static Block);
+/// The block of a branch, and the base whose branch it is.
+struct BranchHolder {
+    of: Option<(&'static Block, &'static Block)>,
+}
 
 impl BranchHolder {
-    fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let block = pool::take();
-        block.owner.store(
-            NEXT.fetch_add(1, Ordering::Relaxed) | local::BRANCH,
-            Ordering::Relaxed,
-        );
-        Self(block)
+    /// The branch's block, as a branch of whoever polls it now; `None` once the thread has ended.
+    fn enter(&mut self) -> Option<&'static Block> {
+        let base = local::base()?;
+        let block = match self.of {
+            Some((block, old)) if std::ptr::eq(old, base) => block,
+            Some((block, old)) => {
+                old.family.leave(block);
+                base.family.enter(block);
+                block
+            }
+            None => {
+                static NEXT: AtomicU64 = AtomicU64::new(1);
+                let block = pool::take();
+                let number = NEXT.fetch_add(1, Ordering::Relaxed) | local::BRANCH;
+                block.owner.store(number, Ordering::Relaxed);
+                base.family.enter(block);
+                block
+            }
+        };
+        self.of = Some((block, base));
+        Some(block)
+    }
+
+    fn end(&mut self) {
+        if let Some((block, base)) = self.of.take() {
+            base.family.end(block).into_iter().for_each(pool::give_back);
+        }
     }
 }
 
-impl std::fmt::Debug for BranchHolder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}",
-            self.0.owner.load(Ordering::Relaxed) ^ local::BRANCH
-        )
+impl fmt::Debug for BranchHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.of.map(|(block, _)| block.owner.load(Ordering::Relaxed) ^ local::BRANCH);
+        number.fmt(f)
     }
 }
 
 impl Drop for BranchHolder {
     fn drop(&mut self) {
-        pool::give_back(self.0);
+        self.end();
     }
 }

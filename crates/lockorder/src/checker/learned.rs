@@ -15,22 +15,24 @@ type Node = &'static Class;
 
 static EDGES: RwLock<Vec<(Node, Node)>> = RwLock::new(Vec::new());
 
-/// Learns that `wanted` is asked for under `held`, or says that this closes a cycle.
-pub(super) fn learn(held: Node, wanted: Node) -> Result<(), Cycle> {
-    if EDGES.read().contains(&(held, wanted)) {
+/// Learns that `wanted` is asked for under all of `held`; or nothing, if one of them would close a cycle,
+/// and returns that one.
+pub(super) fn learn(held: &[Node], wanted: Node) -> Result<(), Node> {
+    let is_new = |edges: &[(Node, Node)], held: Node| !edges.contains(&(held, wanted));
+    if held.iter().all(|&held| !is_new(&EDGES.read(), held)) {
         return Ok(());
     }
     let mut edges = EDGES.write();
-    if reaches(&edges, wanted, held) {
-        return Err(Cycle);
+    if let Some(&cycle) = held.iter().find(|&&held| reaches(&edges, wanted, held)) {
+        return Err(cycle);
     }
-    if !edges.contains(&(held, wanted)) {
-        edges.push((held, wanted));
+    for &held in held {
+        if is_new(&edges, held) {
+            edges.push((held, wanted));
+        }
     }
     Ok(())
 }
-
-pub(super) struct Cycle;
 
 /// Whether the order so far leads from one class to another.
 fn reaches(edges: &[(Node, Node)], from: Node, to: Node) -> bool {
@@ -43,10 +45,7 @@ fn reaches(edges: &[(Node, Node)], from: Node, to: Node) -> bool {
         if !seen.insert(std::ptr::from_ref(node)) {
             continue;
         }
-        let next = edges
-            .iter()
-            .filter(|(a, _)| *a == node || node.is_before(a))
-            .map(|(_, b)| *b);
+        let next = edges.iter().filter(|(a, _)| *a == node || node.is_before(a)).map(|(_, b)| *b);
         open.extend(next);
     }
     false

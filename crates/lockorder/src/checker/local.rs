@@ -1,6 +1,7 @@
 //! Who is acquiring: what the current thread knows of itself and of the future it is polling.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::block::Block;
 use super::pool;
@@ -24,9 +25,9 @@ pub(super) struct Local {
     /// The last task seen here that locked something.
     #[cfg(feature = "tokio")]
     pub(super) task: Cell<Option<Cached>>,
-    /// The branch being polled.
+    /// The branch being polled, and the task that polls it.
     #[cfg(feature = "tokio")]
-    branch: Cell<Option<&'static Block>>,
+    branch: Cell<Option<(Tag, &'static Block)>>,
     /// The thread has given its blocks back: from now on its locks go unrecorded.
     ended: Cell<bool>,
     /// A report or an event is being made: locks taken for it are neither checked nor logged.
@@ -78,6 +79,9 @@ impl Local {
             return None;
         }
         let block = pool::take();
+        let thread = std::thread::current();
+        let name = thread.name().map_or_else(|| format!("{:?}", thread.id()), str::to_owned);
+        *block.thread.lock() = name;
         place.set(Some(block));
         Some(block)
     }
@@ -99,90 +103,160 @@ pub(super) fn thread() -> Option<&'static Block> {
     with(|local| local.thread.get().or_else(|| local.fresh(&local.thread)))
 }
 
-/// Runs `f` unless this thread is in the middle of a report; what `f` locks is neither checked nor logged.
-pub(super) fn report(f: impl FnOnce()) {
+/// Runs `f` unless this thread is in the middle of a report or past its end; what `f` locks is neither
+/// checked nor logged. `f` is a subscriber's code or a callback's, so it may panic: that is returned.
+pub(super) fn report<T>(f: impl FnOnce() -> T) -> Option<std::thread::Result<T>> {
     struct Done;
     impl Drop for Done {
         fn drop(&mut self) {
             with(|local| local.reporting.set(false));
         }
     }
-    if with(|local| local.reporting.replace(true)) {
-        return;
+    if with(|local| local.ended.get() || local.reporting.replace(true)) {
+        return None;
     }
     let _done = Done;
-    f();
+    Some(catch_unwind(AssertUnwindSafe(f)))
 }
 
 pub(super) fn is_reporting() -> bool {
     with(|local| local.reporting.get())
 }
 
+/// Whose async locks count for whoever is polled now.
+pub(super) struct Lineage {
+    /// The branches being polled, innermost first.
+    pub(super) branches: Vec<&'static Block>,
+    /// The task, or the thread's own future if it ever took an async lock.
+    pub(super) base: Option<&'static Block>,
+}
+
 #[cfg(feature = "tokio")]
 mod futures {
-    use super::{Block, Local, Tag, tasks, with};
+    use std::sync::atomic::Ordering;
+
+    use super::{Block, Lineage, Local, Tag, pool, tasks, with};
 
     /// The block of async locks of whoever is polled now: a branch, a task, or the thread's own future.
     #[inline]
     pub(in super::super) fn holder() -> Option<&'static Block> {
-        with(|local| local.branch.get().or_else(|| base(local)))
+        with(|local| local.branch().or_else(|| local.base()))
     }
 
+    /// The block of the task that is polled now, or of the thread's own future.
     #[inline]
-    fn base(local: &Local) -> Option<&'static Block> {
-        match tasks::current() {
-            Some(id) => tasks::block(local, id),
-            None => local.root.get().or_else(|| local.fresh(&local.root)),
-        }
+    pub(in super::super) fn base() -> Option<&'static Block> {
+        with(Local::base)
     }
 
-    /// The blocks whose async locks count for whoever is polled now, innermost first.
+    /// Whether the newest marks of whoever is polled now show nothing against `class`. A blocking lock
+    /// stops all branches of the task, an async one only this branch.
     #[inline]
-    pub(in super::super) fn lineage() -> impl Iterator<Item = &'static Block> {
+    pub(in super::super) fn admits(class: &crate::Class, blocking: bool) -> bool {
         with(|local| {
-            let branches = std::iter::successors(local.branch.get(), |b| b.parent.load());
-            // Not `base`: a thread that never took an async lock needs no block for them.
-            let base = match tasks::current() {
-                Some(id) => tasks::block(local, id),
-                None => local.root.get(),
+            let Some(base) = local.known_base() else {
+                return local.branch().is_none();
             };
-            branches.chain(base)
+            let family = match blocking {
+                true => base.family.has_branches(),
+                false => base.family.has_left_behind() || local.branch().is_some(),
+            };
+            !family && base.admits(class)
         })
+    }
+
+    pub(in super::super) fn lineage() -> Lineage {
+        with(|local| {
+            let base = local.known_base();
+            if let Some(base) = base.filter(|base| base.family.has_left_behind()) {
+                base.family.clear_away().into_iter().for_each(pool::give_back);
+            }
+            let branches = std::iter::successors(local.branch(), |b| b.family.parent()).collect();
+            Lineage { branches, base }
+        })
+    }
+
+    /// The task that is polled now; 0 outside of tasks.
+    pub(in super::super) fn task() -> Tag {
+        tasks::current().unwrap_or(0)
     }
 
     /// The task or branch that is polled now.
     #[inline]
     pub(in super::super) fn tag() -> Tag {
-        with(|local| match local.branch.get() {
-            Some(branch) => branch.owner.load(std::sync::atomic::Ordering::Relaxed),
-            None => tasks::current().unwrap_or(0),
+        with(|local| match local.branch() {
+            Some(branch) => branch.owner.load(Ordering::Relaxed),
+            None => task(),
         })
     }
 
-    /// Polls within a branch: the blocks of enclosing branches stay in its lineage.
+    /// Polls within a branch: enclosing branches of the same task stay in its lineage.
     pub(in super::super) fn within<T>(branch: &'static Block, poll: impl FnOnce() -> T) -> T {
-        struct Restore(Option<&'static Block>);
+        struct Restore(Option<(Tag, &'static Block)>);
         impl Drop for Restore {
             fn drop(&mut self) {
                 with(|local| local.branch.set(self.0));
             }
         }
-        let outer = with(|local| local.branch.replace(Some(branch)));
-        branch.parent.store(outer);
+        branch.family.set_parent(with(Local::branch));
+        let outer = with(|local| local.branch.replace(Some((task(), branch))));
         let _restore = Restore(outer);
         poll()
+    }
+
+    impl Local {
+        /// The branch that is polled now. One of another task is around us only because it drives the
+        /// executor of this one.
+        #[inline]
+        fn branch(&self) -> Option<&'static Block> {
+            let (task_of, branch) = self.branch.get()?;
+            (task_of == task()).then_some(branch)
+        }
+
+        #[inline]
+        fn base(&self) -> Option<&'static Block> {
+            match tasks::current() {
+                Some(id) => tasks::block(self, id),
+                None => self.root.get().or_else(|| self.fresh(&self.root)),
+            }
+        }
+
+        /// As `base`; but a thread that never took an async lock needs no block for them.
+        #[inline]
+        fn known_base(&self) -> Option<&'static Block> {
+            match tasks::current() {
+                Some(id) => tasks::block(self, id),
+                None => self.root.get(),
+            }
+        }
     }
 }
 
 #[cfg(feature = "tokio")]
-pub(super) use futures::{holder, lineage, tag, within};
+pub(super) use futures::{admits, base, holder, lineage, tag, task, within};
 
 #[cfg(not(feature = "tokio"))]
-pub(super) fn tag() -> Tag {
-    0
+mod no_futures {
+    use super::{Lineage, Tag};
+
+    #[inline(always)]
+    pub(in super::super) fn admits(_: &crate::Class, _blocking: bool) -> bool {
+        true
+    }
+
+    pub(in super::super) fn lineage() -> Lineage {
+        Lineage { branches: Vec::new(), base: None }
+    }
+
+    pub(in super::super) fn task() -> Tag {
+        0
+    }
+
+    #[inline(always)]
+    pub(in super::super) fn tag() -> Tag {
+        0
+    }
 }
 
 #[cfg(not(feature = "tokio"))]
-pub(super) fn lineage() -> impl Iterator<Item = &'static Block> {
-    std::iter::empty()
-}
+pub(super) use no_futures::{admits, lineage, tag, task};

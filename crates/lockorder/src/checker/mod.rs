@@ -1,34 +1,35 @@
 //! The checker: what is held, and whether one more lock may be asked for.
 //!
-//! `slot` is one held lock and `block` those of one holder; `pool` owns the blocks, `local` and `tasks`
-//! find the block of whoever is running, `rules` and `learned` judge. Lock types call three functions:
-//! [`check`] before they block, [`hold`] once they have the lock, and drop the [`Held`] it returned.
+//! `slot` is one held lock, `block` those of one holder, `family` the branches of one task; `pool` owns the
+//! blocks, `local` and `tasks` find the block of whoever is running, `rules` and `learned` judge, `say`
+//! tells. Lock types call three functions: [`check`] before they block, [`hold`] once they have the lock,
+//! and drop the [`Held`] it returned.
 
 mod block;
 #[cfg(feature = "tokio")]
 mod branch;
+#[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only tasks have branches"))]
+mod family;
 mod learned;
 mod local;
 mod pool;
 mod rules;
+mod say;
 mod slot;
 #[cfg(feature = "tokio")]
 mod tasks;
 
-use std::backtrace::Backtrace;
-use std::io::Write;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use block::Block;
 #[cfg(feature = "tokio")]
 pub use branch::Branch;
+pub(crate) use say::timed_out;
 use slot::{Record, Slot};
 
 use crate::ask::{Ask, Keeper};
 use crate::event;
-use crate::policy::{self, Policy};
-use crate::report::{HeldLock, Holder};
+use crate::report::{HeldLock, Holder, Mode};
 use crate::violation::Violation;
 
 /// When an acquisition began; 0 if nobody listens.
@@ -49,35 +50,33 @@ pub(crate) struct Held {
 /// Reports the acquisition if it could deadlock.
 #[inline]
 pub(crate) fn check(ask: &Ask) -> Asked {
-    let asked = if event::wanted() {
-        say_asked(ask)
-    } else {
-        Asked::NEVER
-    };
-    if !is_clear(ask) {
-        examine(ask);
-    }
-    asked
+    let asked = if event::wanted() { say::asked(&record(ask)) } else { 0 };
+    check_again(ask);
+    Asked(asked)
+}
+
+/// Checks once more, against what is held by now; true if that was reported.
+#[inline]
+pub(crate) fn check_again(ask: &Ask) -> bool {
+    !is_clear(ask) && examine(ask)
 }
 
 /// Records the acquired lock.
 #[inline]
 pub(crate) fn hold(ask: &Ask, asked: Asked) -> Held {
     let block = match ask.keeper {
+        _ if matches!(ask.mode, Mode::Permits(0)) => None,
         Keeper::Thread => local::thread(),
         #[cfg(feature = "tokio")]
         Keeper::Task => local::holder(),
     };
     let since = if event::wanted() { event::now() } else { 0 };
-    let record = Record {
-        since,
-        ..record(ask)
-    };
-    let slot = block.map(|block| block.claim(&record));
+    let record = Record { since, ..record(ask) };
+    let held = Held { slot: block.map(|block| block.claim(&record)) };
     if since != 0 {
-        say_acquired(&record, asked);
+        say::acquired(&record, asked.0);
     }
-    Held { slot }
+    held
 }
 
 impl Drop for Held {
@@ -85,9 +84,10 @@ impl Drop for Held {
     fn drop(&mut self) {
         if let Some(slot) = self.slot {
             if slot.since() != 0 && event::wanted() {
-                say_released(slot);
+                say::released(slot);
+            } else {
+                slot.clear();
             }
-            slot.clear();
         }
     }
 }
@@ -110,87 +110,59 @@ fn is_clear(ask: &Ask) -> bool {
         return true;
     };
     match ask.keeper {
-        Keeper::Thread => {
-            thread.admits(ask.class) && local::lineage().all(|block| block.admits(ask.class))
-        }
+        Keeper::Thread => thread.admits(ask.class) && local::admits(ask.class, true),
         #[cfg(feature = "tokio")]
-        Keeper::Task => thread.trim() == 0 && local::lineage().all(|block| block.admits(ask.class)),
+        Keeper::Task => thread.trim() == 0 && local::admits(ask.class, false),
     }
 }
 
-/// Looks at every lock that counts.
+/// Looks at every lock that counts; true if the acquisition was reported.
 #[cold]
 #[inline(never)]
-fn examine(ask: &Ask) {
+fn examine(ask: &Ask) -> bool {
     if local::is_reporting() {
-        return;
+        return false;
     }
     let wanted = record(ask);
     let held = held_by_caller(ask.keeper);
-    if let Some((kind, culprit)) = rules::judge(&wanted, &held) {
-        let violation = Violation {
-            kind,
-            wanted: wanted.acquisition(),
-            held: culprit.acquisition(),
-            holder: caller(),
-            span: tracing::Span::current()
-                .metadata()
-                .map(tracing::Metadata::name),
-            also_held: held
-                .iter()
-                .filter(|h| !std::ptr::eq(*h, culprit))
-                .map(Record::acquisition)
-                .collect(),
-        };
-        report(&violation);
-    }
-}
-
-/// The locks that count for the caller: a blocking acquisition stops the thread, so everything that the
-/// thread holds counts; an async one stops only its task or branch, so only what that took does.
-fn held_by_caller(keeper: Keeper) -> Vec<Record> {
-    let tags: Vec<_> = local::lineage()
-        .map(|block| block.owner.load(Ordering::Relaxed))
-        .chain([local::tag()])
-        .collect();
-    let counts = |record: &Record| matches!(keeper, Keeper::Thread) || tags.contains(&record.tag);
-    let blocking = local::thread()
-        .into_iter()
-        .flat_map(Block::records)
-        .filter(counts);
-    let mut held: Vec<Record> = local::lineage().flat_map(Block::records).collect();
-    held.extend(blocking);
-    held
-}
-
-fn report(violation: &Violation) {
-    let policy = policy::policy();
-    local::report(|| {
-        event::violated(violation);
-        if let Policy::Callback(callback) = &policy {
-            callback(violation);
-        }
+    let Some((kind, culprit)) = rules::judge(&wanted, &held) else {
+        return false;
+    };
+    let also_held = held.iter().filter(|h| !std::ptr::eq(*h, culprit));
+    say::violated(&Violation {
+        kind,
+        wanted: wanted.acquisition(),
+        held: culprit.acquisition(),
+        holder: caller(),
+        span: say::span(),
+        also_held: also_held.map(Record::acquisition).collect(),
     });
-    if matches!(policy, Policy::Panic) {
-        if std::thread::panicking() || in_thread_local_destructor() {
-            // To panic here would abort. A closed standard error leaves nowhere to say so.
-            let _ = writeln!(std::io::stderr(), "{violation}");
-        } else {
-            panic!("{violation}");
-        }
-    }
+    true
 }
 
-/// Whether a thread-local is being destroyed: std has no way to ask, but its frames have names. Only asked
-/// before a panic, so it may be slow.
-fn in_thread_local_destructor() -> bool {
-    let frames = Backtrace::force_capture().to_string();
-    frames.lines().any(|frame| {
-        frame.contains("thread_local")
-            && ["::destructors::", "::destroy", "::run_dtors", "::guard::"]
-                .iter()
-                .any(|name| frame.contains(name))
-    })
+/// The locks that count for the caller.
+///
+/// A blocking acquisition stops the thread and with it the task: everything that the thread holds counts,
+/// and the async locks of all branches of the task. An async one stops only its task or branch: what that
+/// took counts, with what was held around it and what ended branches left to it.
+fn held_by_caller(keeper: Keeper) -> Vec<Record> {
+    let local::Lineage { branches, base } = local::lineage();
+    let stops_thread = matches!(keeper, Keeper::Thread);
+    let of_base = base.map_or_else(Vec::new, |base| match stops_thread {
+        true => base.family.branches(),
+        false => base.family.left_to(&branches),
+    });
+    let mut blocks: Vec<&'static Block> = of_base;
+    if !stops_thread {
+        blocks.extend(branches);
+    }
+    let tags: Vec<_> = blocks.iter().map(|b| b.owner.load(Ordering::Relaxed)).collect();
+    let task = local::task();
+    let counts = |record: &Record| stops_thread || record.tag == task || tags.contains(&record.tag);
+    blocks.extend(base);
+    let mut held: Vec<Record> = blocks.into_iter().flat_map(Block::records).collect();
+    held.extend(local::thread().into_iter().flat_map(Block::records).filter(counts));
+    held
 }
 
 #[inline]
@@ -202,38 +174,21 @@ fn record(ask: &Ask) -> Record {
         key: ask.key,
         mode: ask.mode,
         tag: local::tag(),
+        task: local::task(),
         since: 0,
     }
 }
 
 fn caller() -> Holder {
-    holder(
-        std::thread::current().name().map(str::to_owned),
-        local::lineage(),
-        local::tag(),
-    )
+    let thread = local::thread().map(|block| block.thread.lock().clone());
+    holder(thread, local::task(), local::tag())
 }
 
-fn holder(
-    thread: Option<String>,
-    lineage: impl Iterator<Item = &'static Block>,
-    tag: local::Tag,
-) -> Holder {
-    let mut tags: Vec<_> = lineage
-        .map(|block| block.owner.load(Ordering::Relaxed))
-        .collect();
-    tags.insert(0, tag);
+fn holder(thread: Option<String>, task: local::Tag, tag: local::Tag) -> Holder {
     Holder {
         thread,
-        task: tags
-            .iter()
-            .copied()
-            .find(|&tag| tag != 0 && tag & local::BRANCH == 0),
-        branch: tags
-            .iter()
-            .copied()
-            .find(|&tag| tag & local::BRANCH != 0)
-            .map(|b| b ^ local::BRANCH),
+        task: (task != 0).then_some(task),
+        branch: (tag & local::BRANCH != 0).then_some(tag ^ local::BRANCH),
     }
 }
 
@@ -242,41 +197,11 @@ fn held_locks(wanted: impl Fn(&Record) -> bool) -> Vec<HeldLock> {
         .into_iter()
         .flat_map(|block| block.records().map(move |record| (block, record)))
         .filter(|(_, record)| wanted(record))
-        .map(|(block, record)| HeldLock {
-            lock: record.acquisition(),
-            holder: holder(
-                block.thread.lock().clone(),
-                std::iter::once(block).chain(std::iter::successors(block.parent.load(), |b| {
-                    b.parent.load()
-                })),
-                record.tag,
-            ),
+        .map(|(block, record)| {
+            // A task has no thread of its own: the one that it locked on may run others by now.
+            let has_thread = block.owner.load(Ordering::Relaxed) == 0;
+            let thread = has_thread.then(|| block.thread.lock().clone());
+            HeldLock { lock: record.acquisition(), holder: holder(thread, record.task, record.tag) }
         })
         .collect()
-}
-
-#[cold]
-#[inline(never)]
-fn say_asked(ask: &Ask) -> Asked {
-    local::report(|| event::asked(&record(ask).acquisition()));
-    Asked(event::now())
-}
-
-#[cold]
-#[inline(never)]
-fn say_acquired(record: &Record, asked: Asked) {
-    let wait = if asked.0 == 0 {
-        Duration::ZERO
-    } else {
-        event::since(asked.0)
-    };
-    local::report(|| event::acquired(&record.acquisition(), wait));
-}
-
-#[cold]
-#[inline(never)]
-fn say_released(slot: &Slot) {
-    if let Some(record) = slot.read() {
-        local::report(|| event::released(&record.acquisition()));
-    }
 }

@@ -16,11 +16,8 @@ struct Pool {
     orphans: Vec<&'static Block>,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool {
-    all: Vec::new(),
-    free: Vec::new(),
-    orphans: Vec::new(),
-});
+static POOL: Mutex<Pool> =
+    Mutex::new(Pool { all: Vec::new(), free: Vec::new(), orphans: Vec::new() });
 
 /// An empty block for a new owner.
 pub(super) fn take() -> &'static Block {
@@ -42,7 +39,8 @@ pub(super) fn take() -> &'static Block {
 /// Takes a block back whose owner is gone.
 pub(super) fn give_back(block: &'static Block) {
     // While it is still ours: a block in the pool belongs to nobody.
-    let empty = block.trim() == 0;
+    block.trim();
+    let empty = block.is_empty();
     let mut pool = POOL.lock();
     if empty {
         pool.free.push(block);

@@ -20,14 +20,13 @@ pub(super) fn judge<'a>(
             .max_by_key(|h| h.key)
     };
     let order = || {
-        held.iter()
-            .filter(|h| wanted.class.is_before(h.class))
-            .max_by_key(|h| h.class.position())
+        held.iter().filter(|h| wanted.class.is_before(h.class)).max_by_key(|h| h.class.position())
     };
     let between = || {
-        held.iter()
-            .filter(|h| !std::ptr::eq(h.class.table(), wanted.class.table()))
-            .find(|h| learned::learn(h.class, wanted.class).is_err())
+        let foreign = |h: &&Record| !std::ptr::eq(h.class.table(), wanted.class.table());
+        let classes: Vec<_> = held.iter().filter(foreign).map(|h| h.class).collect();
+        let cycle = learned::learn(&classes, wanted.class).err()?;
+        held.iter().find(|h| h.class == cycle)
     };
     same_lock
         .map(|h| (ViolationKind::SameLock, h))

@@ -25,6 +25,8 @@ pub(super) struct Slot {
     mode: AtomicU64,
     /// The task or branch that took it, see [`Tag`](super::Tag).
     tag: AtomicU64,
+    /// The task in which it was taken, also if a branch took it; 0 outside of tasks.
+    task: AtomicU64,
     /// When it was acquired; 0 if nobody measured.
     since: AtomicU64,
 }
@@ -38,6 +40,7 @@ pub(super) struct Record {
     pub(super) key: u64,
     pub(super) mode: Mode,
     pub(super) tag: u64,
+    pub(super) task: u64,
     pub(super) since: u64,
 }
 
@@ -60,22 +63,23 @@ impl Slot {
     /// Makes a free slot live. For its holder only.
     #[inline]
     pub(super) fn fill(&self, record: &Record) {
+        // Nobody may see a part of this record and take it for a part of the last one.
+        fence(Ordering::Release);
         self.class.store(Some(record.class));
         self.site.store(Some(record.site));
         self.instance.store(record.instance, Ordering::Relaxed);
         self.key.store(record.key, Ordering::Relaxed);
         self.mode.store(pack(record.mode), Ordering::Relaxed);
         self.tag.store(record.tag, Ordering::Relaxed);
+        self.task.store(record.task, Ordering::Relaxed);
         self.since.store(record.since, Ordering::Relaxed);
-        self.state
-            .store(self.state.load(Ordering::Relaxed) + 1, Ordering::Release);
+        self.state.store(self.state.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
     /// Ends the record. For the one owner of its guard, on any thread.
     #[inline]
     pub(super) fn clear(&self) {
-        self.state
-            .store(self.state.load(Ordering::Relaxed) + 1, Ordering::Release);
+        self.state.store(self.state.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
     /// The acquisition time, 0 if nobody measured. For the owner of the guard.
@@ -97,6 +101,7 @@ impl Slot {
             key: self.key.load(Ordering::Relaxed),
             mode: unpack(self.mode.load(Ordering::Relaxed)),
             tag: self.tag.load(Ordering::Relaxed),
+            task: self.task.load(Ordering::Relaxed),
             since: self.since.load(Ordering::Relaxed),
         };
         fence(Ordering::Acquire);

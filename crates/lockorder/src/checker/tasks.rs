@@ -72,7 +72,8 @@ pub(super) fn retire(cached: Cached) -> Option<&'static Block> {
         return None; // The task has moved on to another thread, which has it now.
     }
     cached.block.stamp.store(0, Ordering::Relaxed);
-    if cached.block.trim() != 0 {
+    cached.block.trim();
+    if !cached.block.is_empty() {
         return None; // The task is suspended with locks held: whoever polls it next finds them.
     }
     tasks.remove(&cached.id);
@@ -113,10 +114,7 @@ fn sweep_if_grown() {
         LEN.fetch_sub(left.len(), Ordering::Relaxed);
         left.into_iter().for_each(pool::give_back);
     }
-    SWEEP_AT.store(
-        (LEN.load(Ordering::Relaxed) * 2).max(MIN_SWEEP),
-        Ordering::Relaxed,
-    );
+    SWEEP_AT.store((LEN.load(Ordering::Relaxed) * 2).max(MIN_SWEEP), Ordering::Relaxed);
 }
 
 const SHARDS: usize = 16;

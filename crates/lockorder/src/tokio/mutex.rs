@@ -80,8 +80,8 @@ impl<R: Rank, T> Mutex<R, T> {
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, R, T>> {
         let ask = self.ask();
         async move {
-            let (inner, held) = wait::forever(ask, self.raw().lock()).await;
-            MutexGuard::new(inner, held)
+            let (inner, asked) = wait::forever(&ask, self.raw().lock()).await;
+            MutexGuard::new(inner, ask.hold(asked))
         }
     }
 
@@ -117,8 +117,8 @@ impl<R: Rank, T> Mutex<R, T> {
     ) -> impl Future<Output = Result<MutexGuard<'_, R, T>, AcquireError>> {
         let ask = self.ask();
         async move {
-            let (inner, held) = wait::within(ask, limit, self.raw().lock()).await?;
-            Ok(MutexGuard::new(inner, held))
+            let (inner, asked) = wait::within(&ask, limit, self.raw().lock()).await?;
+            Ok(MutexGuard::new(inner, ask.hold(asked)))
         }
     }
 
@@ -140,8 +140,8 @@ impl<R: Rank, T> Mutex<R, T> {
     pub fn lock_owned(self: Arc<Self>) -> impl Future<Output = OwnedMutexGuard<R, T>> {
         let ask = self.ask();
         async move {
-            let (inner, held) = wait::forever(ask, self.share().lock_owned()).await;
-            OwnedMutexGuard::new(inner, held)
+            let (inner, asked) = wait::forever(&ask, self.share().lock_owned()).await;
+            OwnedMutexGuard::new(inner, ask.hold(asked))
         }
     }
 
@@ -162,8 +162,8 @@ impl<R: Rank, T> Mutex<R, T> {
     ) -> impl Future<Output = Result<OwnedMutexGuard<R, T>, AcquireError>> {
         let ask = self.ask();
         async move {
-            let (inner, held) = wait::within(ask, limit, self.share().lock_owned()).await?;
-            Ok(OwnedMutexGuard::new(inner, held))
+            let (inner, asked) = wait::within(&ask, limit, self.share().lock_owned()).await?;
+            Ok(OwnedMutexGuard::new(inner, ask.hold(asked)))
         }
     }
 
@@ -188,13 +188,7 @@ impl<R: Rank, T> Mutex<R, T> {
     #[track_caller]
     fn ask(&self) -> Ask {
         let key = R::Keys::key(&self.0);
-        Ask::new::<R, _>(
-            Keeper::Task,
-            self.raw(),
-            key,
-            Mode::Exclusive,
-            Location::caller(),
-        )
+        Ask::new::<R, _>(Keeper::Task, self.raw(), key, Mode::Exclusive, Location::caller())
     }
 }
 

@@ -77,8 +77,8 @@ impl<R: Rank, T> RwLock<R, T> {
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, R, T>> {
         let ask = self.ask(Mode::Shared);
         async move {
-            let (inner, held) = wait::forever(ask, self.raw().read()).await;
-            RwLockReadGuard::new(inner, held)
+            let (inner, asked) = wait::forever(&ask, self.raw().read()).await;
+            RwLockReadGuard::new(inner, ask.hold(asked))
         }
     }
 
@@ -116,8 +116,8 @@ impl<R: Rank, T> RwLock<R, T> {
     ) -> impl Future<Output = Result<RwLockReadGuard<'_, R, T>, AcquireError>> {
         let ask = self.ask(Mode::Shared);
         async move {
-            let (inner, held) = wait::within(ask, limit, self.raw().read()).await?;
-            Ok(RwLockReadGuard::new(inner, held))
+            let (inner, asked) = wait::within(&ask, limit, self.raw().read()).await?;
+            Ok(RwLockReadGuard::new(inner, ask.hold(asked)))
         }
     }
 
@@ -125,10 +125,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, R, T>> {
         let inner = self.raw().try_read().ok()?;
-        Some(RwLockReadGuard::new(
-            inner,
-            self.ask(Mode::Shared).hold_tried(),
-        ))
+        Some(RwLockReadGuard::new(inner, self.ask(Mode::Shared).hold_tried()))
     }
 
     /// As [`read`](Self::read), with a guard that owns its lock and may travel.
@@ -142,8 +139,8 @@ impl<R: Rank, T> RwLock<R, T> {
     pub fn read_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockReadGuard<R, T>> {
         let ask = self.ask(Mode::Shared);
         async move {
-            let (inner, held) = wait::forever(ask, self.share().read_owned()).await;
-            OwnedRwLockReadGuard::new(inner, held)
+            let (inner, asked) = wait::forever(&ask, self.share().read_owned()).await;
+            OwnedRwLockReadGuard::new(inner, ask.hold(asked))
         }
     }
 
@@ -164,8 +161,8 @@ impl<R: Rank, T> RwLock<R, T> {
     ) -> impl Future<Output = Result<OwnedRwLockReadGuard<R, T>, AcquireError>> {
         let ask = self.ask(Mode::Shared);
         async move {
-            let (inner, held) = wait::within(ask, limit, self.share().read_owned()).await?;
-            Ok(OwnedRwLockReadGuard::new(inner, held))
+            let (inner, asked) = wait::within(&ask, limit, self.share().read_owned()).await?;
+            Ok(OwnedRwLockReadGuard::new(inner, ask.hold(asked)))
         }
     }
 
@@ -188,8 +185,8 @@ impl<R: Rank, T> RwLock<R, T> {
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, R, T>> {
         let ask = self.ask(Mode::Exclusive);
         async move {
-            let (inner, held) = wait::forever(ask, self.raw().write()).await;
-            RwLockWriteGuard::new(inner, held)
+            let (inner, asked) = wait::forever(&ask, self.raw().write()).await;
+            RwLockWriteGuard::new(inner, ask.hold(asked))
         }
     }
 
@@ -227,8 +224,8 @@ impl<R: Rank, T> RwLock<R, T> {
     ) -> impl Future<Output = Result<RwLockWriteGuard<'_, R, T>, AcquireError>> {
         let ask = self.ask(Mode::Exclusive);
         async move {
-            let (inner, held) = wait::within(ask, limit, self.raw().write()).await?;
-            Ok(RwLockWriteGuard::new(inner, held))
+            let (inner, asked) = wait::within(&ask, limit, self.raw().write()).await?;
+            Ok(RwLockWriteGuard::new(inner, ask.hold(asked)))
         }
     }
 
@@ -236,10 +233,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, R, T>> {
         let inner = self.raw().try_write().ok()?;
-        Some(RwLockWriteGuard::new(
-            inner,
-            self.ask(Mode::Exclusive).hold_tried(),
-        ))
+        Some(RwLockWriteGuard::new(inner, self.ask(Mode::Exclusive).hold_tried()))
     }
 
     /// As [`write`](Self::write), with a guard that owns its lock and may travel.
@@ -253,8 +247,8 @@ impl<R: Rank, T> RwLock<R, T> {
     pub fn write_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockWriteGuard<R, T>> {
         let ask = self.ask(Mode::Exclusive);
         async move {
-            let (inner, held) = wait::forever(ask, self.share().write_owned()).await;
-            OwnedRwLockWriteGuard::new(inner, held)
+            let (inner, asked) = wait::forever(&ask, self.share().write_owned()).await;
+            OwnedRwLockWriteGuard::new(inner, ask.hold(asked))
         }
     }
 
@@ -275,8 +269,8 @@ impl<R: Rank, T> RwLock<R, T> {
     ) -> impl Future<Output = Result<OwnedRwLockWriteGuard<R, T>, AcquireError>> {
         let ask = self.ask(Mode::Exclusive);
         async move {
-            let (inner, held) = wait::within(ask, limit, self.share().write_owned()).await?;
-            Ok(OwnedRwLockWriteGuard::new(inner, held))
+            let (inner, asked) = wait::within(&ask, limit, self.share().write_owned()).await?;
+            Ok(OwnedRwLockWriteGuard::new(inner, ask.hold(asked)))
         }
     }
 

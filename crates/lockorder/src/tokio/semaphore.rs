@@ -10,7 +10,7 @@ use tokio::sync::AcquireError as ClosedError;
 
 use super::wait;
 use crate::ask::{Ask, Keeper};
-use crate::checker::Held;
+use crate::checker::{Asked, Held};
 use crate::class::{Cell, KeyedCell, KeyingExt};
 use crate::error::AcquireError;
 use crate::report::Mode;
@@ -88,6 +88,9 @@ impl<R: Rank> Semaphore<R> {
     /// # Errors
     /// [`AcquireError::Closed`].
     ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
     /// # Panics
     /// As [`acquire`](Self::acquire).
     #[track_caller]
@@ -97,8 +100,8 @@ impl<R: Rank> Semaphore<R> {
     ) -> impl Future<Output = Result<SemaphorePermit<'_, R>, AcquireError>> {
         let ask = self.ask(n);
         async move {
-            let (inner, held) = wait::forever(ask, self.raw().acquire_many(n)).await;
-            self.permit(&ask, inner, held)
+            let (inner, asked) = wait::forever(&ask, self.raw().acquire_many(n)).await;
+            self.permit(&ask, inner, asked)
         }
     }
 
@@ -106,6 +109,9 @@ impl<R: Rank> Semaphore<R> {
     ///
     /// # Errors
     /// [`AcquireError::TimedOut`], which says who holds permits, or [`AcquireError::Closed`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
     ///
     /// # Panics
     /// As [`acquire`](Self::acquire); and outside a tokio runtime with time enabled, if it has to wait.
@@ -121,6 +127,9 @@ impl<R: Rank> Semaphore<R> {
     /// # Errors
     /// [`AcquireError::TimedOut`], which says who holds permits, or [`AcquireError::Closed`].
     ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
     /// # Panics
     /// As [`acquire_timed`](Self::acquire_timed).
     #[track_caller]
@@ -130,8 +139,8 @@ impl<R: Rank> Semaphore<R> {
     ) -> impl Future<Output = Result<SemaphorePermit<'_, R>, AcquireError>> {
         let ask = self.ask(1);
         async move {
-            let (inner, held) = wait::within(ask, limit, self.raw().acquire()).await?;
-            self.permit(&ask, inner, held)
+            let (inner, asked) = wait::within(&ask, limit, self.raw().acquire()).await?;
+            self.permit(&ask, inner, asked)
         }
     }
 
@@ -139,17 +148,16 @@ impl<R: Rank> Semaphore<R> {
     #[track_caller]
     pub fn try_acquire(&self) -> Option<SemaphorePermit<'_, R>> {
         let inner = self.raw().try_acquire().ok()?;
-        Some(SemaphorePermit {
-            inner,
-            held: self.ask(1).hold_tried(),
-            rank: PhantomData,
-        })
+        Some(SemaphorePermit { inner, held: self.ask(1).hold_tried(), rank: PhantomData })
     }
 
     /// As [`acquire`](Self::acquire), with a permit that owns its semaphore and may travel.
     ///
     /// # Errors
     /// [`AcquireError::Closed`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
     ///
     /// # Panics
     /// As [`acquire`](Self::acquire).
@@ -165,6 +173,9 @@ impl<R: Rank> Semaphore<R> {
     /// # Errors
     /// [`AcquireError::Closed`].
     ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
     /// # Panics
     /// As [`acquire`](Self::acquire).
     #[track_caller]
@@ -174,8 +185,8 @@ impl<R: Rank> Semaphore<R> {
     ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
         let ask = self.ask(n);
         async move {
-            let (inner, held) = wait::forever(ask, self.share().acquire_many_owned(n)).await;
-            OwnedSemaphorePermit::new(&ask, inner, held)
+            let (inner, asked) = wait::forever(&ask, self.share().acquire_many_owned(n)).await;
+            OwnedSemaphorePermit::new(&ask, inner, asked)
         }
     }
 
@@ -183,6 +194,9 @@ impl<R: Rank> Semaphore<R> {
     ///
     /// # Errors
     /// [`AcquireError::TimedOut`], which says who holds permits, or [`AcquireError::Closed`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
     ///
     /// # Panics
     /// As [`acquire_timed`](Self::acquire_timed).
@@ -193,8 +207,8 @@ impl<R: Rank> Semaphore<R> {
     ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
         let ask = self.ask(1);
         async move {
-            let (inner, held) = wait::within(ask, limit, self.share().acquire_owned()).await?;
-            OwnedSemaphorePermit::new(&ask, inner, held)
+            let (inner, asked) = wait::within(&ask, limit, self.share().acquire_owned()).await?;
+            OwnedSemaphorePermit::new(&ask, inner, asked)
         }
     }
 
@@ -203,11 +217,7 @@ impl<R: Rank> Semaphore<R> {
     pub fn try_acquire_owned(self: Arc<Self>) -> Option<OwnedSemaphorePermit<R>> {
         let ask = self.ask(1);
         let inner = self.share().try_acquire_owned().ok()?;
-        Some(OwnedSemaphorePermit {
-            inner,
-            held: ask.hold_tried(),
-            rank: PhantomData,
-        })
+        Some(OwnedSemaphorePermit { inner, held: ask.hold_tried(), rank: PhantomData })
     }
 
     /// The permits that are free now.
@@ -237,14 +247,13 @@ impl<R: Rank> Semaphore<R> {
         &'a self,
         ask: &Ask,
         inner: Result<tokio::sync::SemaphorePermit<'a>, ClosedError>,
-        held: Held,
+        asked: Asked,
     ) -> Result<SemaphorePermit<'a, R>, AcquireError> {
         match inner {
-            Ok(inner) => Ok(SemaphorePermit {
-                inner,
-                held,
-                rank: PhantomData,
-            }),
+            Ok(inner) => {
+                let held = ask.hold(asked);
+                Ok(SemaphorePermit { inner, held, rank: PhantomData })
+            }
             Err(_) => Err(ask.closed()),
         }
     }
@@ -262,13 +271,7 @@ impl<R: Rank> Semaphore<R> {
     #[track_caller]
     fn ask(&self, n: u32) -> Ask {
         let key = R::Keys::key(&self.0);
-        Ask::new::<R, _>(
-            Keeper::Task,
-            self.raw(),
-            key,
-            Mode::Permits(n),
-            Location::caller(),
-        )
+        Ask::new::<R, _>(Keeper::Task, self.raw(), key, Mode::Permits(n), Location::caller())
     }
 }
 
@@ -283,10 +286,7 @@ impl<R: Rank> fmt::Debug for Semaphore<R> {
 #[clippy::has_significant_drop]
 pub struct SemaphorePermit<'a, R: Rank> {
     inner: tokio::sync::SemaphorePermit<'a>,
-    #[expect(
-        dead_code,
-        reason = "held for its drop, after the permits are given back"
-    )]
+    #[expect(dead_code, reason = "held for its drop, after the permits are given back")]
     held: Held,
     rank: PhantomData<fn() -> R>,
 }
@@ -305,9 +305,7 @@ impl<R: Rank> SemaphorePermit<'_, R> {
 
 impl<R: Rank> fmt::Debug for SemaphorePermit<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SemaphorePermit")
-            .field(&self.num_permits())
-            .finish()
+        f.debug_tuple("SemaphorePermit").field(&self.num_permits()).finish()
     }
 }
 
@@ -317,10 +315,7 @@ impl<R: Rank> fmt::Debug for SemaphorePermit<'_, R> {
 #[clippy::has_significant_drop]
 pub struct OwnedSemaphorePermit<R: Rank> {
     inner: tokio::sync::OwnedSemaphorePermit,
-    #[expect(
-        dead_code,
-        reason = "held for its drop, after the permits are given back"
-    )]
+    #[expect(dead_code, reason = "held for its drop, after the permits are given back")]
     held: Held,
     rank: PhantomData<fn() -> R>,
 }
@@ -329,14 +324,13 @@ impl<R: Rank> OwnedSemaphorePermit<R> {
     fn new(
         ask: &Ask,
         inner: Result<tokio::sync::OwnedSemaphorePermit, ClosedError>,
-        held: Held,
+        asked: Asked,
     ) -> Result<Self, AcquireError> {
         match inner {
-            Ok(inner) => Ok(Self {
-                inner,
-                held,
-                rank: PhantomData,
-            }),
+            Ok(inner) => {
+                let held = ask.hold(asked);
+                Ok(Self { inner, held, rank: PhantomData })
+            }
             Err(_) => Err(ask.closed()),
         }
     }
@@ -354,8 +348,6 @@ impl<R: Rank> OwnedSemaphorePermit<R> {
 
 impl<R: Rank> fmt::Debug for OwnedSemaphorePermit<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OwnedSemaphorePermit")
-            .field(&self.num_permits())
-            .finish()
+        f.debug_tuple("OwnedSemaphorePermit").field(&self.num_permits()).finish()
     }
 }

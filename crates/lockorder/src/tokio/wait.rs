@@ -1,45 +1,69 @@
 //! The one way in which an async lock is waited for.
 //!
-//! The check runs when the future is first polled, by whoever polls it then. Nothing is recorded before
-//! the lock is there, so a future that is dropped while it waits leaves nothing behind.
+//! The check runs when the future is first polled, by whoever polls it then, and again with each poll that
+//! finds the lock still taken: what the caller holds may have changed. Nothing is recorded before the lock
+//! is there, so a future that is dropped while it waits leaves nothing behind.
 
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
 use crate::ask::Ask;
-use crate::checker::Held;
+use crate::checker::Asked;
 use crate::error::AcquireError;
 
-/// Checks, waits, records.
+/// Checks and waits.
 #[inline]
-pub(super) async fn forever<G>(ask: Ask, wait: impl Future<Output = G>) -> (G, Held) {
-    let asked = ask.check();
-    let guard = wait.await;
-    (guard, ask.hold(asked))
-}
-
-/// Checks, waits for `limit` at most, records. The timer is armed only if the first poll finds the lock
-/// taken, so that a free lock costs no timer and needs no time driver.
-#[inline]
-pub(super) async fn within<G>(
-    ask: Ask,
-    limit: Duration,
-    wait: impl Future<Output = G>,
-) -> Result<(G, Held), AcquireError> {
+pub(super) async fn forever<G>(ask: &Ask, wait: impl Future<Output = G>) -> (G, Asked) {
     let asked = ask.check();
     let mut wait = pin!(wait);
-    let at_once = std::future::poll_fn(|cx| match wait.as_mut().poll(cx) {
-        Poll::Ready(guard) => Poll::Ready(Some(guard)),
-        Poll::Pending => Poll::Ready(None),
-    });
-    let guard = match at_once.await {
+    let guard = match at_once(wait.as_mut()).await {
         Some(guard) => guard,
-        None => match tokio::time::timeout(limit, wait).await {
+        None => checked(ask, wait).await,
+    };
+    (guard, asked)
+}
+
+/// Checks and waits for `limit` at most. The timer is armed only if the first poll finds the lock taken, so
+/// that a free lock costs no timer and needs no time driver.
+#[inline]
+pub(super) async fn within<G>(
+    ask: &Ask,
+    limit: Duration,
+    wait: impl Future<Output = G>,
+) -> Result<(G, Asked), AcquireError> {
+    let asked = ask.check();
+    let mut wait = pin!(wait);
+    let guard = match at_once(wait.as_mut()).await {
+        Some(guard) => guard,
+        None => match tokio::time::timeout(limit, checked(ask, wait)).await {
             Ok(guard) => guard,
             Err(_) => return Err(ask.timed_out(limit)),
         },
     };
-    Ok((guard, ask.hold(asked)))
+    Ok((guard, asked))
+}
+
+/// The lock, if it is free.
+#[inline]
+async fn at_once<G>(mut wait: Pin<&mut impl Future<Output = G>>) -> Option<G> {
+    poll_fn(|cx| match wait.as_mut().poll(cx) {
+        Poll::Ready(guard) => Poll::Ready(Some(guard)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// Waits on, and repeats the check until it has something to report.
+async fn checked<G>(ask: &Ask, mut wait: Pin<&mut impl Future<Output = G>>) -> G {
+    let mut reported = false;
+    poll_fn(|cx| {
+        let polled = wait.as_mut().poll(cx);
+        if polled.is_pending() && !reported {
+            reported = ask.check_again();
+        }
+        polled
+    })
+    .await
 }

@@ -1,10 +1,5 @@
 //! The hierarchy of the tests, and how they look at reports.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "each test binary uses a part of this"
-)]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses a part of this")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -46,22 +41,9 @@ pub fn report(f: impl FnOnce()) -> String {
 pub fn assert_report(report: &str, what: &str, wanted: &str, held: &str, file: &str) {
     let lines: Vec<_> = report.lines().collect();
     assert!(lines[0].starts_with(what), "{report}");
-    assert!(
-        lines[1]
-            .trim()
-            .starts_with(&format!("wanted: {wanted} (level ")),
-        "{report}"
-    );
-    assert!(
-        lines[2]
-            .trim()
-            .starts_with(&format!("held: {held} (level ")),
-        "{report}"
-    );
-    assert!(
-        lines[1].contains(file) && lines[2].contains(file),
-        "{report}"
-    );
+    assert!(lines[1].trim().starts_with(&format!("wanted: {wanted} (level ")), "{report}");
+    assert!(lines[2].trim().starts_with(&format!("held: {held} (level ")), "{report}");
+    assert!(lines[1].contains(file) && lines[2].contains(file), "{report}");
     assert!(report.contains("mend: "), "{report}");
 }
 

@@ -9,13 +9,15 @@ const MAX_PAGE: i32 = 200;
 
 pub(super) fn get_participant(
     caller: &mut Caller<'_>,
-    arguments: f::channels::GetParticipant,
+    arguments: &f::channels::GetParticipant,
 ) -> Result<enums::channels::ChannelParticipant, RpcError> {
     let channel = joined(caller, &arguments.channel)?;
     let Some(user) = user_of(caller, &arguments.participant) else {
         return refuse(400, "PARTICIPANT_ID_INVALID");
     };
-    let Some(role) = channel.role(user) else { return refuse(400, "USER_NOT_PARTICIPANT") };
+    let Some(role) = channel.role(user) else {
+        return refuse(400, "USER_NOT_PARTICIPANT");
+    };
     Ok(types::channels::ChannelParticipant {
         participant: tl::participant(user, role, caller.me),
         chats: vec![tl::channel(channel, caller.me)],
@@ -26,7 +28,7 @@ pub(super) fn get_participant(
 
 pub(super) fn get_participants(
     caller: &mut Caller<'_>,
-    arguments: f::channels::GetParticipants,
+    arguments: &f::channels::GetParticipants,
 ) -> Result<enums::channels::ChannelParticipants, RpcError> {
     let channel = joined(caller, &arguments.channel)?;
     if !channel.may_list_members(caller.me) {
@@ -38,7 +40,10 @@ pub(super) fn get_participants(
     let ids: Vec<_> = page.iter().map(|(id, _)| **id).collect();
     Ok(types::channels::ChannelParticipants {
         count: channel.members.len() as i32,
-        participants: page.iter().map(|(id, role)| tl::participant(**id, **role, caller.me)).collect(),
+        participants: page
+            .iter()
+            .map(|(id, role)| tl::participant(**id, **role, caller.me))
+            .collect(),
         chats: vec![tl::channel(channel, caller.me)],
         users: users(caller, &ids),
     }
@@ -47,7 +52,7 @@ pub(super) fn get_participants(
 
 pub(super) fn get_channels(
     caller: &mut Caller<'_>,
-    arguments: f::channels::GetChannels,
+    arguments: &f::channels::GetChannels,
 ) -> Result<enums::messages::Chats, RpcError> {
     let found = arguments.id.iter().filter_map(|channel| input_channel(caller, channel).ok());
     let chats = found.map(|channel| tl::channel(channel, caller.me)).collect();

@@ -14,7 +14,7 @@ const MAX_TEXT: usize = 4096;
 
 pub(super) fn send_message(
     caller: &mut Caller<'_>,
-    arguments: f::messages::SendMessage,
+    arguments: &f::messages::SendMessage,
 ) -> Result<enums::Updates, RpcError> {
     match arguments.message.chars().count() {
         0 => return refuse(400, "MESSAGE_EMPTY"),
@@ -28,9 +28,11 @@ pub(super) fn send_message(
         }
         let id = channel.id;
         accept(caller, arguments.random_id, id.0, &arguments.message)?;
-        return post(caller, id, &arguments);
+        return post(caller, id, arguments);
     }
-    let Some(to) = user_of(caller, &arguments.peer) else { return refuse(400, "PEER_ID_INVALID") };
+    let Some(to) = user_of(caller, &arguments.peer) else {
+        return refuse(400, "PEER_ID_INVALID");
+    };
     accept(caller, arguments.random_id, to.0, &arguments.message)?;
     send(caller, to, &arguments.message)
 }
@@ -47,7 +49,9 @@ fn accept(caller: &mut Caller<'_>, random_id: i64, to: i64, text: &str) -> Resul
 fn send(caller: &mut Caller<'_>, to: UserId, text: &str) -> Result<enums::Updates, RpcError> {
     let me = caller.me;
     let world = &mut caller.state.world;
-    let Some(mine) = world.deliver(me, to, me, text) else { return refuse(500, "MAILBOX_MISSING") };
+    let Some(mine) = world.deliver(me, to, me, text) else {
+        return refuse(500, "MAILBOX_MISSING");
+    };
     if to != me {
         let theirs = world.deliver(to, me, me, text);
         if let (Some(theirs), Some(sender)) = (theirs, world.users.get(&me)) {
@@ -80,7 +84,7 @@ fn post(
 
 pub(super) fn get_history(
     caller: &mut Caller<'_>,
-    arguments: f::messages::GetHistory,
+    arguments: &f::messages::GetHistory,
 ) -> Result<enums::messages::Messages, RpcError> {
     let world = &caller.state.world;
     let (all, chats): (Vec<&Message>, _) = match &arguments.peer {
@@ -92,12 +96,14 @@ pub(super) fn get_history(
             (channel.messages.iter().collect(), vec![tl::channel(channel, caller.me)])
         }
         peer => {
-            let Some(with) = user_of(caller, peer) else { return refuse(400, "PEER_ID_INVALID") };
+            let Some(with) = user_of(caller, peer) else {
+                return refuse(400, "PEER_ID_INVALID");
+            };
             let mailbox = world.mailboxes.get(&caller.me).map_or(&[][..], |m| &m.messages);
             (mailbox.iter().filter(|m| m.peer == Peer::User(with)).collect(), Vec::new())
         }
     };
-    let page: Vec<&Message> = page(&all, &arguments);
+    let page: Vec<&Message> = page(&all, arguments);
     Ok(tl::messages_slice(
         all.len() as i32,
         page.iter().map(|m| tl::message(m, caller.me)).collect(),
@@ -127,7 +133,7 @@ fn page<'a>(all: &[&'a Message], arguments: &f::messages::GetHistory) -> Vec<&'a
 
 pub(super) fn get_dialogs(
     caller: &mut Caller<'_>,
-    arguments: f::messages::GetDialogs,
+    arguments: &f::messages::GetDialogs,
 ) -> Result<enums::messages::Dialogs, RpcError> {
     let mut dialogs = types::messages::Dialogs {
         dialogs: Vec::new(),
@@ -162,7 +168,7 @@ pub(super) fn get_dialogs(
 
 pub(super) fn read_history(
     caller: &mut Caller<'_>,
-    _: f::messages::ReadHistory,
+    _: &f::messages::ReadHistory,
 ) -> Result<enums::messages::AffectedMessages, RpcError> {
     let pts = caller.state.world.mailboxes.get(&caller.me).map_or(1, |mailbox| mailbox.pts);
     Ok(types::messages::AffectedMessages { pts, pts_count: 0 }.into())
@@ -196,7 +202,7 @@ mod tests {
                 min_id,
                 hash: 0,
             };
-            page(&all, &arguments).iter().map(|m| m.id).collect::<Vec<_>>()
+            page(&all, arguments).iter().map(|m| m.id).collect::<Vec<_>>()
         };
         assert_eq!(ids(0, 0, 100, 0), (151..=250).rev().collect::<Vec<_>>());
         assert_eq!(ids(151, 0, 100, 0), (51..=150).rev().collect::<Vec<_>>());

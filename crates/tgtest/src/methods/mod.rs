@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use grammers_tl_types as tl;
-use tl::{Cursor, Deserializable, Identifiable, RemoteCall, Serializable, enums, functions as f, types};
+use tl::{
+    Cursor, Deserializable, Identifiable, RemoteCall, Serializable, enums, functions as f, types,
+};
 
 use crate::fault::{Effect, Method, Struck};
 use crate::journal::Request;
@@ -103,7 +105,9 @@ fn execute(
         f::help::GetNearestDc::CONSTRUCTOR_ID => return Ok(help::nearest_dc().to_bytes()),
         _ => {}
     }
-    let Some(me) = account else { return refuse(401, "AUTH_KEY_UNREGISTERED") };
+    let Some(me) = account else {
+        return refuse(401, "AUTH_KEY_UNREGISTERED");
+    };
     let mut caller = Caller { me, state };
     macro_rules! route {
         ($($method:ty => $function:path,)+) => {
@@ -135,7 +139,7 @@ fn execute(
 
 /// Reads the arguments, calls the function, writes the result.
 fn answer<F>(
-    function: impl FnOnce(&mut Caller<'_>, F) -> Result<F::Return, RpcError>,
+    function: impl FnOnce(&mut Caller<'_>, &F) -> Result<F::Return, RpcError>,
     caller: &mut Caller<'_>,
     arguments: &[u8],
 ) -> Answer
@@ -144,7 +148,7 @@ where
     F::Return: Serializable,
 {
     let arguments = F::from_bytes(arguments).map_err(|_| malformed())?;
-    function(caller, arguments).map(|result| result.to_bytes())
+    function(caller, &arguments).map(|result| result.to_bytes())
 }
 
 /// The method and its arguments, without the wrappers in which clients put their first calls.

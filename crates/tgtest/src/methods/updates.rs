@@ -6,14 +6,14 @@ use crate::world::{Message, now};
 
 pub(super) fn get_state(
     caller: &mut Caller<'_>,
-    _: f::updates::GetState,
+    _: &f::updates::GetState,
 ) -> Result<enums::updates::State, RpcError> {
     Ok(state(caller))
 }
 
 pub(super) fn get_difference(
     caller: &mut Caller<'_>,
-    arguments: f::updates::GetDifference,
+    arguments: &f::updates::GetDifference,
 ) -> Result<enums::updates::Difference, RpcError> {
     let Some(mailbox) = caller.state.world.mailboxes.get(&caller.me) else {
         return refuse(500, "MAILBOX_MISSING");
@@ -35,7 +35,7 @@ pub(super) fn get_difference(
 
 pub(super) fn get_channel_difference(
     caller: &mut Caller<'_>,
-    arguments: f::updates::GetChannelDifference,
+    arguments: &f::updates::GetChannelDifference,
 ) -> Result<enums::updates::ChannelDifference, RpcError> {
     let channel = channels::joined(caller, &arguments.channel)?;
     let new: Vec<&Message> = channel
@@ -46,7 +46,8 @@ pub(super) fn get_channel_difference(
         .collect();
     let Some(last) = new.last() else {
         let pts = arguments.pts.max(1);
-        let empty = types::updates::ChannelDifferenceEmpty { r#final: true, pts, timeout: Some(30) };
+        let empty =
+            types::updates::ChannelDifferenceEmpty { r#final: true, pts, timeout: Some(30) };
         return Ok(empty.into());
     };
     Ok(types::updates::ChannelDifference {

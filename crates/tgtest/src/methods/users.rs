@@ -6,18 +6,23 @@ use crate::world::UserId;
 
 pub(super) fn get_users(
     caller: &mut Caller<'_>,
-    arguments: f::users::GetUsers,
+    arguments: &f::users::GetUsers,
 ) -> Result<Vec<enums::User>, RpcError> {
     let found = arguments.id.iter().filter_map(|user| input_user(caller, user));
-    Ok(found.filter_map(|id| caller.state.world.users.get(&id)).map(|u| tl::user(u, caller.me)).collect())
+    Ok(found
+        .filter_map(|id| caller.state.world.users.get(&id))
+        .map(|u| tl::user(u, caller.me))
+        .collect())
 }
 
 pub(super) fn get_full_user(
     caller: &mut Caller<'_>,
-    arguments: f::users::GetFullUser,
+    arguments: &f::users::GetFullUser,
 ) -> Result<enums::users::UserFull, RpcError> {
     let user = input_user(caller, &arguments.id).and_then(|id| caller.state.world.users.get(&id));
-    let Some(user) = user else { return refuse(400, "USER_ID_INVALID") };
+    let Some(user) = user else {
+        return refuse(400, "USER_ID_INVALID");
+    };
     Ok(types::users::UserFull {
         full_user: tl::user_full(user.id),
         chats: Vec::new(),
@@ -28,7 +33,7 @@ pub(super) fn get_full_user(
 
 pub(super) fn resolve_username(
     caller: &mut Caller<'_>,
-    arguments: f::contacts::ResolveUsername,
+    arguments: &f::contacts::ResolveUsername,
 ) -> Result<enums::contacts::ResolvedPeer, RpcError> {
     let world = &caller.state.world;
     let resolved = if let Some(user) = world.user_named(&arguments.username) {

@@ -123,7 +123,8 @@ impl Session {
     /// Answers a call.
     pub(crate) fn answer(&mut self, msg_id: i64, answer: Answer) {
         let mut result = answer.unwrap_or_else(|RpcError { code, name }| {
-            enums::RpcError::from(types::RpcError { error_code: code, error_message: name }).to_bytes()
+            enums::RpcError::from(types::RpcError { error_code: code, error_message: name })
+                .to_bytes()
         });
         if result.len() > GZIP_FROM {
             let mut packed = GZIP_PACKED.to_bytes();
@@ -186,7 +187,9 @@ impl Session {
 
     fn take_apart(&mut self, msg_id: i64, body: &[u8], depth: usize, calls: &mut Vec<Call>) {
         let mut cursor = Cursor::from_slice(body);
-        let Ok(id) = u32::deserialize(&mut cursor) else { return };
+        let Ok(id) = u32::deserialize(&mut cursor) else {
+            return;
+        };
         match id {
             MSG_CONTAINER if depth > 0 => {
                 for (msg_id, message) in container(body) {
@@ -233,7 +236,8 @@ impl Session {
                 self.answer(msg_id, Ok(enums::RpcDropAnswer::RpcAnswerUnknown.to_bytes()));
             }
             f::DestroySession::CONSTRUCTOR_ID => {
-                if let Ok(f::DestroySession { session_id }) = f::DestroySession::deserialize(cursor) {
+                if let Ok(f::DestroySession { session_id }) = f::DestroySession::deserialize(cursor)
+                {
                     let none = types::DestroySessionNone { session_id };
                     self.queue_reply(enums::DestroySessionRes::from(none).to_bytes());
                 }
@@ -314,11 +318,18 @@ impl<'a> Envelope<'a> {
 fn container(body: &[u8]) -> Vec<(i64, &[u8])> {
     let mut messages = Vec::new();
     let mut rest = &body[4..];
-    let Some(count) = take(&mut rest).map(i32::from_le_bytes) else { return messages };
+    let Some(count) = take(&mut rest).map(i32::from_le_bytes) else {
+        return messages;
+    };
     for _ in 0..count {
-        let Some(msg_id) = take(&mut rest).map(i64::from_le_bytes) else { break };
-        let Some([_seq_no, len]) = take::<8>(&mut rest).map(two_words) else { break };
-        let Some((message, after)) = usize::try_from(len).ok().and_then(|n| rest.split_at_checked(n))
+        let Some(msg_id) = take(&mut rest).map(i64::from_le_bytes) else {
+            break;
+        };
+        let Some([_seq_no, len]) = take::<8>(&mut rest).map(two_words) else {
+            break;
+        };
+        let Some((message, after)) =
+            usize::try_from(len).ok().and_then(|n| rest.split_at_checked(n))
         else {
             break;
         };

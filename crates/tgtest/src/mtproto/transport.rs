@@ -64,7 +64,8 @@ impl Transport {
     /// Obfuscated2: a nonce of 64 bytes from which both sides derive a stream cipher; the framing's tag
     /// stands encrypted at its end. The client's cipher serves with its directions swapped.
     fn detect_obfuscated(buffer: &mut Vec<u8>) -> Option<Self> {
-        let mut nonce: [u8; OBFUSCATED_HEADER] = buffer.get(..OBFUSCATED_HEADER)?.try_into().ok()?;
+        let mut nonce: [u8; OBFUSCATED_HEADER] =
+            buffer.get(..OBFUSCATED_HEADER)?.try_into().ok()?;
         let mut cipher = ObfuscatedCipher::new(&nonce);
         cipher.encrypt(&mut nonce);
         let framing = match nonce[56..60] {
@@ -138,7 +139,9 @@ impl Transport {
 }
 
 fn unpack_full(received: &mut u32, buffer: &[u8]) -> Frame {
-    let Some(len) = word(buffer, 0) else { return Frame::More };
+    let Some(len) = word(buffer, 0) else {
+        return Frame::More;
+    };
     let len = len as usize;
     if !(12..=MAX_PACKET).contains(&len) {
         return Frame::Bad("full: a length that no packet has");
@@ -174,7 +177,9 @@ fn unpack_abridged(buffer: &[u8]) -> Frame {
 }
 
 fn unpack_intermediate(padded: bool, buffer: &[u8]) -> Frame {
-    let Some(len) = word(buffer, 0) else { return Frame::More };
+    let Some(len) = word(buffer, 0) else {
+        return Frame::More;
+    };
     let len = len as usize;
     if len > MAX_PACKET {
         return Frame::Bad("intermediate: a length that no packet has");

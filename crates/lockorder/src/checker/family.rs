@@ -1,0 +1,111 @@
+//! Branches of a task, and what they leave behind.
+//!
+//! The block of a task or root is the *base* of the blocks of its branches. A branch that ends while a lock
+//! of it is held (its guard was returned, say) leaves its block behind as a part of its parent, the
+//! enclosing branch or the base, until the last of those locks is released.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crossbeam_utils::atomic::AtomicCell;
+use parking_lot::Mutex;
+
+use super::block::Block;
+
+#[derive(Default)]
+pub(super) struct Family {
+    /// Of a branch: the enclosing branch, or `None` directly below the base.
+    parent: AtomicCell<Option<&'static Block>>,
+    /// Of a branch: it ended, and its locks are its parent's.
+    left: AtomicBool,
+    /// Of a base: the blocks of its branches, and how many they are.
+    branches: Mutex<Vec<&'static Block>>,
+    len: AtomicUsize,
+    /// Of a base: how many of them were left behind.
+    left_behind: AtomicUsize,
+}
+
+impl Family {
+    pub(super) fn disown(&self) {
+        self.parent.store(None);
+        self.left.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn parent(&self) -> Option<&'static Block> {
+        self.parent.load()
+    }
+
+    #[inline]
+    pub(super) fn has_branches(&self) -> bool {
+        self.len.load(Ordering::Acquire) != 0
+    }
+
+    #[inline]
+    pub(super) fn has_left_behind(&self) -> bool {
+        self.left_behind.load(Ordering::Acquire) != 0
+    }
+
+    pub(super) fn branches(&self) -> Vec<&'static Block> {
+        self.branches.lock().clone()
+    }
+
+    /// What branches left behind for one of `lineage`, or for the base.
+    pub(super) fn left_to(&self, lineage: &[&'static Block]) -> Vec<&'static Block> {
+        let mut left = self.branches();
+        left.retain(|b| {
+            b.family.left.load(Ordering::Relaxed)
+                && b.family.parent().is_none_or(|p| lineage.iter().any(|l| std::ptr::eq(*l, p)))
+        });
+        left
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Family {
+    /// Makes `branch` a branch of this base.
+    pub(super) fn enter(&self, branch: &'static Block) {
+        self.branches.lock().push(branch);
+        self.len.fetch_add(1, Ordering::Release);
+    }
+
+    /// Sets the enclosing branch.
+    pub(super) fn set_parent(&self, parent: Option<&'static Block>) {
+        self.parent.store(parent);
+    }
+
+    /// Takes `branch` out of this base, to enter another.
+    pub(super) fn leave(&self, branch: &'static Block) {
+        self.branches.lock().retain(|b| !std::ptr::eq(*b, branch));
+        self.len.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Ends `branch`: returns its block if nothing is held in it, else leaves it behind for its parent.
+    pub(super) fn end(&self, branch: &'static Block) -> Option<&'static Block> {
+        let mut branches = self.branches.lock();
+        for child in branches.iter().filter(|b| b.family.is_child_of(branch)) {
+            child.family.parent.store(branch.family.parent());
+        }
+        if branch.trim() == 0 {
+            branches.retain(|b| !std::ptr::eq(*b, branch));
+            self.len.fetch_sub(1, Ordering::Release);
+            return Some(branch);
+        }
+        branch.family.left.store(true, Ordering::Relaxed);
+        self.left_behind.fetch_add(1, Ordering::Release);
+        None
+    }
+
+    /// Takes out what was left behind and is empty by now.
+    pub(super) fn clear_away(&self) -> Vec<&'static Block> {
+        let mut branches = self.branches.lock();
+        let over = |b: &&'static Block| b.family.left.load(Ordering::Relaxed) && b.is_empty();
+        let empty: Vec<_> = branches.iter().copied().filter(over).collect();
+        branches.retain(|b| !over(b));
+        self.len.fetch_sub(empty.len(), Ordering::Release);
+        self.left_behind.fetch_sub(empty.len(), Ordering::Release);
+        empty
+    }
+
+    fn is_child_of(&self, block: &'static Block) -> bool {
+        self.parent().is_some_and(|parent| std::ptr::eq(parent, block))
+    }
+}

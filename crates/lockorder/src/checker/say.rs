@@ -1,0 +1,79 @@
+//! Telling the world: events and reports, so that they never make things worse.
+//!
+//! What a subscriber or a callback locks is neither checked nor logged, and a subscriber that panics (its
+//! thread-locals may be gone) takes no lock down with it.
+
+use std::backtrace::Backtrace;
+use std::io::Write;
+use std::panic::resume_unwind;
+use std::time::Duration;
+
+use super::local;
+use super::slot::{Record, Slot};
+use crate::error::TimedOut;
+use crate::event;
+use crate::policy::{self, Policy};
+use crate::violation::Violation;
+
+#[cold]
+#[inline(never)]
+pub(super) fn asked(record: &Record) -> u64 {
+    let _ = local::report(|| event::asked(&record.acquisition()));
+    event::now()
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn acquired(record: &Record, asked: u64) {
+    let wait = if asked == 0 { Duration::ZERO } else { event::since(asked) };
+    let _ = local::report(|| event::acquired(&record.acquisition(), wait));
+}
+
+/// Ends the record first: a lock that is said to be released is.
+#[cold]
+#[inline(never)]
+pub(super) fn released(slot: &Slot) {
+    let record = slot.read();
+    slot.clear();
+    if let Some(record) = record {
+        let _ = local::report(|| event::released(&record.acquisition()));
+    }
+}
+
+pub(crate) fn timed_out(timed_out: &TimedOut) {
+    let _ = local::report(|| event::timed_out(timed_out));
+}
+
+/// The tracing span that the caller is in.
+pub(super) fn span() -> Option<&'static str> {
+    local::report(|| tracing::Span::current().metadata().map(tracing::Metadata::name))?.ok()?
+}
+
+/// Does what the policy says.
+pub(super) fn violated(violation: &Violation) {
+    let _ = local::report(|| event::violated(violation));
+    match policy::policy() {
+        Policy::Log => {}
+        Policy::Callback(callback) => {
+            if let Some(Err(panic)) = local::report(|| callback(violation)) {
+                resume_unwind(panic);
+            }
+        }
+        Policy::Panic if std::thread::panicking() || in_thread_local_destructor() => {
+            // To panic here would abort. A closed standard error leaves nowhere to say so.
+            let _ = writeln!(std::io::stderr(), "{violation}");
+        }
+        Policy::Panic => panic!("{violation}"),
+    }
+}
+
+/// Whether a thread-local is being destroyed: std has no way to ask, but its frames have names. Only asked
+/// before a panic, so it may be slow.
+fn in_thread_local_destructor() -> bool {
+    const PARTS: [&str; 4] = ["destructors::", "destroy", "run_dtors", "guard::"];
+    let frames = Backtrace::force_capture().to_string();
+    frames
+        .lines()
+        .filter_map(|frame| frame.split_once("std::sys::thread_local::"))
+        .any(|(_, name)| PARTS.iter().any(|part| name.contains(part)))
+}
