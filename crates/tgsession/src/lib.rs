@@ -1,1 +1,78 @@
-//! x
+//! A manager of many Telegram client sessions that cannot deadlock.
+//!
+//! Sessions are [`grammers`](grammers_client) clients. A [`Manager`] connects them, gives them operations
+//! through bounded queues, lets as many run at once as it has permits, tells handlers what happens to the
+//! accounts, and stops everything within a budget. Every lock in this crate has a rank in one table of six
+//! levels, [`Locks`]; in builds with checks an acquisition that breaks the order is reported before it
+//! blocks, and in every build each acquisition gives up after a time and says who was in the way.
+//!
+//! ```no_run
+//! use tgsession::{Manager, Monitor, Outcome, Send, SessionConfig};
+//!
+//! # async fn run(session_data: grammers_session::SessionData) -> Result<(), Box<dyn std::error::Error>> {
+//! let manager = Manager::builder().build()?;
+//! let session = manager.add_session(SessionConfig::new("support", session_data, 12345)).await?;
+//!
+//! let monitor = Monitor::new(|event| async move {
+//!     println!("session {}: {:?}", event.session(), event.message().map(|m| m.text().to_owned()));
+//!     Ok(())
+//! });
+//! let _monitoring = manager.submit(session, monitor)?.await;
+//!
+//! match manager.submit(session, Send::new("@friend", "hello"))?.await {
+//!     Outcome::Done(sent) => println!("{sent:?}"),
+//!     other => println!("not sent: {other:?}"),
+//! }
+//! manager.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layers
+//!
+//! Everything flows one way. `hierarchy` is the table of locks. `telegram` is all that touches grammers.
+//! `events` are what happens to accounts and the handlers that are told. `operation` is what a session can be
+//! asked to do. `session` is the actor of one account. `manager` is many of them.
+//!
+//! # What it promises
+//!
+//! - Two exclusive operations of one session never overlap; updates keep flowing meanwhile.
+//! - No more exports run at once than there are permits; what waits, backs off or is held by a flood wait
+//!   holds none.
+//! - Each event reaches each handler of its session once, in order. A handler that fails or panics concerns
+//!   nobody else.
+//! - Each submitted operation gets exactly one [`Outcome`], when all that it held is back.
+//! - A flood wait holds the whole account, and its work is not given to another.
+//!
+//! # What it will not do
+//!
+//! Join chats, harvest links, export members where the account is not an admin, read phone numbers, or
+//! pretend to be a device that it is not.
+
+mod events;
+mod hierarchy;
+mod id;
+mod manager;
+mod operation;
+mod retry;
+mod session;
+mod telegram;
+
+pub use events::{Event, HandlerError, HandlerTable};
+pub use hierarchy::{
+    GlobalMetrics, GlobalTasks, Locks, OperationPermits, ScrapePermits, SessionHandlers,
+    SessionOperation, SessionRecord, SessionTasks,
+};
+pub use id::SessionId;
+pub use manager::{
+    AddError, Balance, BuildError, Builder, GlobalTask, GlobalTaskTable, Manager, MetricsSnapshot,
+    ReconnectError, RemoveError, ShutdownReport, SubmitError, Totals, ViewError,
+};
+pub use operation::{
+    Custom, ExportMembers, ExportMessages, Failure, Kind, Member, Monitor, Monitoring, Operation,
+    Outcome, Post, Send, Sent, Ticket,
+};
+pub use session::{
+    ConnectError, Line, SessionConfig, SessionState, SessionStatus, Stopped, TaskInfo, TaskTable,
+};
+pub use telegram::{CallError, Identity, Target};

@@ -1,0 +1,112 @@
+//! The handlers of one session.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use lockorder::AcquireError;
+use lockorder::tokio::{OwnedRwLockReadGuard, RwLock};
+use tracing::error;
+
+use super::{Event, Handler};
+use crate::hierarchy::SessionHandlers;
+use crate::id::SessionId;
+
+/// The handlers of one session, and what they made of its events.
+pub(crate) struct Handlers {
+    session: SessionId,
+    limit: Duration,
+    table: Arc<RwLock<SessionHandlers, HandlerTable>>,
+    next: AtomicU64,
+    pub(crate) handled: AtomicU64,
+    pub(crate) failed: AtomicU64,
+}
+
+/// Handlers by number, in the order in which they were added.
+#[derive(Default)]
+pub struct HandlerTable(Vec<(u64, Handler)>);
+
+impl HandlerTable {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for HandlerTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(number, _)| number)).finish()
+    }
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handlers").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl Handlers {
+    pub(crate) fn new(session: SessionId, limit: Duration) -> Self {
+        Self {
+            session,
+            limit,
+            table: Arc::default(),
+            next: AtomicU64::new(0),
+            handled: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) async fn add(&self, handler: Handler) -> Result<u64, AcquireError> {
+        let mut table = self.table.write_within(self.limit).await?;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        table.0.push((number, handler));
+        Ok(number)
+    }
+
+    pub(crate) async fn remove(&self, number: u64) -> Result<(), AcquireError> {
+        let mut table = self.table.write_within(self.limit).await?;
+        table.0.retain(|(n, _)| *n != number);
+        Ok(())
+    }
+
+    /// Calls every handler with an event, one after the other, and counts what comes of it. The table is
+    /// read meanwhile: a handler that was removed is not running.
+    pub(crate) async fn dispatch(&self, event: Event) {
+        let table = loop {
+            match self.table.read_within(self.limit).await {
+                Ok(table) => break table,
+                // It was logged with who holds it. An event is not lost because of that.
+                Err(_) => continue,
+            }
+        };
+        let event = Arc::new(event);
+        for (_, handler) in &table.0 {
+            let call = AssertUnwindSafe(async { handler(Arc::clone(&event)).await }).catch_unwind();
+            let failure = match call.await {
+                Ok(Ok(())) => {
+                    self.handled.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "it panicked".to_owned(),
+            };
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            error!(session = %self.session, %failure, "a handler failed");
+        }
+    }
+
+    pub(crate) async fn read(
+        &self,
+    ) -> Result<OwnedRwLockReadGuard<SessionHandlers, HandlerTable>, AcquireError> {
+        Arc::clone(&self.table).read_owned_within(self.limit).await
+    }
+}

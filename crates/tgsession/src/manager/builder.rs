@@ -1,0 +1,223 @@
+//! The times and sizes of a manager.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::time::Duration;
+
+use lockorder::Hierarchy;
+use thiserror::Error;
+
+use super::admission::Gate;
+use super::metrics::Metrics;
+use super::registry::Registry;
+use super::tasks::Tasks;
+use super::{Balance, Inner, Manager};
+use crate::hierarchy::Locks;
+use crate::session::Settings;
+
+/// Chooses the times and sizes of a [`Manager`].
+///
+/// ```
+/// use std::time::Duration;
+/// use tgsession::{Balance, Manager};
+///
+/// let manager = Manager::builder()
+///     .scrape_permits(5)
+///     .lock_timeout(Duration::from_secs(10))
+///     .balance(Balance::LeastLoaded)
+///     .build()?;
+/// # Ok::<_, tgsession::BuildError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    settings: Settings,
+    scrape_permits: usize,
+    operation_permits: usize,
+    balance: Balance,
+    shutdown_budget: Duration,
+}
+
+/// A number that no manager can work with.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Something of which there must be at least one.
+    #[error("{0} must be at least 1")]
+    Zero(&'static str),
+    /// A time that must not be zero.
+    #[error("{0} must be longer than zero")]
+    NoTime(&'static str),
+    /// A session cannot take longer to stop than all of them.
+    #[error("the stop budget of a session ({session:?}) exceeds the shutdown budget ({all:?})")]
+    Budgets {
+        /// Of one session.
+        session: Duration,
+        /// Of all.
+        all: Duration,
+    },
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            settings: Settings {
+                lock_timeout: Locks::table().timeout(),
+                queue_capacity: 100,
+                queue_wait: Duration::from_secs(60),
+                connect_timeout: Duration::from_secs(10),
+                stop_budget: Duration::from_secs(5),
+                event_capacity: 1024,
+            },
+            scrape_permits: 5,
+            operation_permits: 3,
+            balance: Balance::default(),
+            shutdown_budget: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Builder {
+    /// How long each lock and permit is waited for; 30 s if nothing is said.
+    #[must_use]
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.lock_timeout = timeout;
+        self
+    }
+
+    /// How many exports run at once in all; 5 if nothing is said.
+    #[must_use]
+    pub fn scrape_permits(mut self, n: usize) -> Self {
+        self.scrape_permits = n;
+        self
+    }
+
+    /// How many other operations run at once in all; 3 if nothing is said.
+    #[must_use]
+    pub fn operation_permits(mut self, n: usize) -> Self {
+        self.operation_permits = n;
+        self
+    }
+
+    /// How many operations a session's queue holds; 100 if nothing is said.
+    #[must_use]
+    pub fn queue_capacity(mut self, n: usize) -> Self {
+        self.settings.queue_capacity = n;
+        self
+    }
+
+    /// How long an operation waits in a queue before it expires; 60 s if nothing is said.
+    #[must_use]
+    pub fn queue_wait(mut self, wait: Duration) -> Self {
+        self.settings.queue_wait = wait;
+        self
+    }
+
+    /// How long a session may take to connect; 10 s if nothing is said.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a session may take to stop; 5 s if nothing is said.
+    #[must_use]
+    pub fn stop_budget(mut self, budget: Duration) -> Self {
+        self.settings.stop_budget = budget;
+        self
+    }
+
+    /// How long all sessions together may take to stop; 10 s if nothing is said.
+    #[must_use]
+    pub fn shutdown_budget(mut self, budget: Duration) -> Self {
+        self.shutdown_budget = budget;
+        self
+    }
+
+    /// How many events of a session may wait for its handlers; 1024 if nothing is said.
+    #[must_use]
+    pub fn event_capacity(mut self, n: usize) -> Self {
+        self.settings.event_capacity = n;
+        self
+    }
+
+    /// How the manager chooses a session for [`Manager::submit_any`].
+    #[must_use]
+    pub fn balance(mut self, balance: Balance) -> Self {
+        self.balance = balance;
+        self
+    }
+
+    /// Makes the manager.
+    ///
+    /// # Errors
+    /// If a number is zero that must not be, or the budgets contradict each other.
+    pub fn build(self) -> Result<Manager, BuildError> {
+        let Self { settings, scrape_permits, operation_permits, balance, shutdown_budget } = self;
+        let sizes = [
+            ("the number of scrape permits", scrape_permits),
+            ("the number of operation permits", operation_permits),
+            ("the capacity of a queue", settings.queue_capacity),
+            ("the capacity for events", settings.event_capacity),
+        ];
+        if let Some((name, _)) = sizes.into_iter().find(|(_, n)| *n == 0) {
+            return Err(BuildError::Zero(name));
+        }
+        let times = [
+            ("the lock timeout", settings.lock_timeout),
+            ("the wait in a queue", settings.queue_wait),
+            ("the connect timeout", settings.connect_timeout),
+            ("the stop budget", settings.stop_budget),
+        ];
+        if let Some((name, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
+            return Err(BuildError::NoTime(name));
+        }
+        if settings.stop_budget > shutdown_budget {
+            return Err(BuildError::Budgets {
+                session: settings.stop_budget,
+                all: shutdown_budget,
+            });
+        }
+        let registry = Arc::<Registry>::default();
+        let limit = settings.lock_timeout;
+        let gate = Gate::new(limit, scrape_permits, operation_permits, &registry);
+        Ok(Manager(Arc::new(Inner {
+            balance,
+            tasks: Tasks::new(limit),
+            metrics: Metrics::new(limit),
+            gate: Arc::new(gate),
+            registry,
+            next_id: AtomicU64::new(1),
+            cursor: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            shutdown_budget,
+            settings,
+        })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_cannot_work_are_refused_with_their_name() {
+        let error = |builder: Builder| builder.build().unwrap_err().to_string();
+        let builder = Manager::builder;
+        assert_eq!(
+            error(builder().scrape_permits(0)),
+            "the number of scrape permits must be at least 1"
+        );
+        assert_eq!(
+            error(builder().queue_capacity(0)),
+            "the capacity of a queue must be at least 1"
+        );
+        assert_eq!(
+            error(builder().lock_timeout(Duration::ZERO)),
+            "the lock timeout must be longer than zero"
+        );
+        assert_eq!(
+            error(builder().shutdown_budget(Duration::from_secs(1))),
+            "the stop budget of a session (5s) exceeds the shutdown budget (1s)"
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! Why the manager did not do what it was asked.
+
+use lockorder::AcquireError;
+use thiserror::Error;
+
+use crate::id::SessionId;
+use crate::session::{ConnectError, SessionState};
+use crate::telegram::CallError;
+
+/// Why a session was not added.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AddError {
+    /// It did not connect.
+    #[error("the session did not connect")]
+    Connect(#[from] ConnectError),
+    /// A lock of the manager was not free in time.
+    #[error("the session was not added: a lock was not free in time")]
+    Lock(#[from] AcquireError),
+    /// The manager takes no more sessions.
+    #[error("the manager is shutting down")]
+    ShuttingDown,
+}
+
+impl From<RemoveError> for AddError {
+    fn from(_: RemoveError) -> Self {
+        // It was added, and taken back because the manager shuts down.
+        Self::ShuttingDown
+    }
+}
+
+/// Why a session was not removed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RemoveError {
+    /// There is none with this number.
+    #[error("there is no session {0}")]
+    Unknown(SessionId),
+    /// A lock was not free in time.
+    #[error("the session was stopped but not removed: a lock was not free in time")]
+    Lock(#[from] AcquireError),
+}
+
+/// Why a session was not connected again.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReconnectError {
+    /// There is none with this number.
+    #[error("there is no session {0}")]
+    Unknown(SessionId),
+    /// Its operations did not end in time.
+    #[error("the session was not reconnected: a lock was not free in time")]
+    Lock(#[from] AcquireError),
+    /// Telegram did not let it in again.
+    #[error("the session was hung up, and did not connect again")]
+    Call(#[from] CallError),
+}
+
+/// Why an operation was not taken.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// There is no session with this number.
+    #[error("there is no session {0}")]
+    Unknown(SessionId),
+    /// No session could take it.
+    #[error("no session is connected")]
+    NobodyConnected,
+    /// The session cannot work.
+    #[error("session {session} is not connected: it is {state:?}")]
+    NotConnected {
+        /// The session.
+        session: SessionId,
+        /// How it is.
+        state: SessionState,
+    },
+    /// The queue takes no more.
+    #[error("the queue of session {session} is full: {depth} operations wait in it")]
+    QueueFull {
+        /// The session.
+        session: SessionId,
+        /// How many wait.
+        depth: usize,
+    },
+}

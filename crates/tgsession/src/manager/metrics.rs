@@ -1,0 +1,131 @@
+//! Numbers: the second lock of level 1, and the atomics that operations count in.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use lockorder::AcquireError;
+use lockorder::tokio::{Mutex, MutexGuard};
+
+use crate::hierarchy::GlobalMetrics;
+use crate::session::{Core, SessionState};
+
+/// The totals that change outside of operations: the value that the metrics lock guards.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Sessions that were added so far.
+    pub added: u64,
+    /// Sessions that were removed so far.
+    pub removed: u64,
+    /// What removed sessions had counted.
+    pub(crate) past: MetricsSnapshot,
+}
+
+/// What a manager has done so far, in numbers that belong together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MetricsSnapshot {
+    /// Sessions that are there.
+    pub sessions: u64,
+    /// Sessions that are connected.
+    pub connected: u64,
+    /// Sessions that were added so far.
+    pub added: u64,
+    /// Sessions that were removed so far.
+    pub removed: u64,
+    /// Operations that were done.
+    pub done: u64,
+    /// Operations that failed, or may have been executed.
+    pub failed: u64,
+    /// Operations that waited in a queue for too long.
+    pub expired: u64,
+    /// Operations that ran for too long.
+    pub timed_out: u64,
+    /// Operations that were given up by their caller.
+    pub cancelled: u64,
+    /// Operations that were answered because their session stopped.
+    pub shut_down: u64,
+    /// Attempts after a failure or a flood wait.
+    pub retried: u64,
+    /// Flood waits that Telegram asked for.
+    pub flood_waits: u64,
+    /// Operations that failed because a lock was not free in time.
+    pub lock_timeouts: u64,
+    /// Events that sessions received, the accounts' own messages aside.
+    pub events_seen: u64,
+    /// Events that were dropped because handlers were too slow.
+    pub events_dropped: u64,
+    /// Calls of handlers that went well.
+    pub events_handled: u64,
+    /// Calls of handlers that failed or panicked.
+    pub handler_failures: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Metrics {
+    limit: Duration,
+    totals: Mutex<GlobalMetrics, Totals>,
+}
+
+impl Metrics {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit, totals: Mutex::new(Totals::default()) }
+    }
+
+    pub(super) async fn change(
+        &self,
+        change: impl FnOnce(&mut Totals),
+    ) -> Result<(), AcquireError> {
+        change(&mut *self.totals().await?);
+        Ok(())
+    }
+
+    /// Keeps what a session had counted when it is removed.
+    pub(super) async fn absorb(&self, core: &Core) -> Result<(), AcquireError> {
+        self.change(|totals| {
+            totals.removed += 1;
+            totals.past.count(core);
+        })
+        .await
+    }
+
+    pub(super) async fn totals(
+        &self,
+    ) -> Result<MutexGuard<'_, GlobalMetrics, Totals>, AcquireError> {
+        self.totals.lock_within(self.limit).await
+    }
+}
+
+impl Totals {
+    /// Everything so far: the past and what the present sessions have counted.
+    pub(super) fn with<'a>(&self, sessions: impl Iterator<Item = &'a Core>) -> MetricsSnapshot {
+        let mut snapshot =
+            MetricsSnapshot { added: self.added, removed: self.removed, ..self.past.clone() };
+        for core in sessions {
+            snapshot.sessions += 1;
+            snapshot.connected += u64::from(core.state() == SessionState::Connected);
+            snapshot.count(core);
+        }
+        snapshot
+    }
+}
+
+impl MetricsSnapshot {
+    fn count(&mut self, core: &Core) {
+        let counts = &core.counts;
+        let add = |sum: &mut u64, counter: &AtomicU64| *sum += counter.load(Ordering::Relaxed);
+        add(&mut self.done, &counts.done);
+        add(&mut self.failed, &counts.failed);
+        add(&mut self.expired, &counts.expired);
+        add(&mut self.timed_out, &counts.timed_out);
+        add(&mut self.cancelled, &counts.cancelled);
+        add(&mut self.shut_down, &counts.shut_down);
+        add(&mut self.retried, &counts.retried);
+        add(&mut self.flood_waits, &counts.flood_waits);
+        add(&mut self.lock_timeouts, &counts.lock_timeouts);
+        add(&mut self.events_seen, &counts.events_seen);
+        add(&mut self.events_dropped, &counts.events_dropped);
+        add(&mut self.events_handled, &core.handlers.handled);
+        add(&mut self.handler_failures, &core.handlers.failed);
+    }
+}

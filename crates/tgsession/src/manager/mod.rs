@@ -1,0 +1,204 @@
+//! Many sessions, and what they share.
+//!
+//! The manager is a façade over small parts: [`admission`] hands out permits and leases, [`registry`] knows
+//! the sessions, [`tasks`] and [`metrics`] are the two locks of level 1, [`balance`] chooses.
+
+mod admission;
+mod balance;
+mod builder;
+mod errors;
+mod metrics;
+mod registry;
+mod shutdown;
+mod tasks;
+mod views;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use admission::Gate;
+pub use balance::Balance;
+pub use builder::{BuildError, Builder};
+pub use errors::{AddError, ReconnectError, RemoveError, SubmitError};
+use metrics::Metrics;
+pub use metrics::{MetricsSnapshot, Totals};
+use registry::{Record, Registry};
+pub use shutdown::ShutdownReport;
+pub use tasks::{GlobalTask, GlobalTaskTable};
+pub use views::ViewError;
+
+use crate::hierarchy::GlobalTasks;
+use crate::id::SessionId;
+use crate::operation::{Lane, Operation, Ticket};
+use crate::session::{
+    Admission, Session, SessionConfig, SessionStatus, Settings, Stopped, SubmitRefusal,
+};
+
+/// A manager of Telegram sessions. Clones share it.
+///
+/// ```no_run
+/// use tgsession::{ExportMessages, Manager, SessionConfig};
+///
+/// # async fn archive(session_data: grammers_session::SessionData) -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let session = manager.add_session(SessionConfig::new("archive", session_data, 12345)).await?;
+/// let export = manager.submit(session, ExportMessages::of("@my_channel"))?;
+/// if let Some(posts) = export.await.done() {
+///     println!("{} messages", posts.len());
+/// }
+/// manager.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Manager(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    balance: Balance,
+    tasks: tasks::Tasks,
+    metrics: Metrics,
+    gate: Arc<Gate>,
+    registry: Arc<Registry>,
+    next_id: AtomicU64,
+    /// Where the next round starts.
+    cursor: AtomicUsize,
+    closed: AtomicBool,
+    shutdown_budget: std::time::Duration,
+}
+
+impl Manager {
+    /// Chooses the times and sizes of a manager.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Connects an account and adds it.
+    ///
+    /// # Errors
+    /// If Telegram does not let it in, a lock is not free in time, or the manager is shutting down.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it leaves no connection and no entry behind.
+    pub async fn add_session(&self, config: SessionConfig) -> Result<SessionId, AddError> {
+        let inner = &self.0;
+        if inner.closed.load(Ordering::Relaxed) {
+            return Err(AddError::ShuttingDown);
+        }
+        let id = SessionId(inner.next_id.fetch_add(1, Ordering::Relaxed));
+        let entry = inner.tasks.enter(id, &config.label).await?;
+        let admission = Arc::clone(&inner.gate) as Arc<dyn Admission>;
+        let session = Session::connect(id, config, inner.settings.clone(), admission).await?;
+        if let Err(error) = inner.metrics.change(|totals| totals.added += 1).await {
+            session.stop().await;
+            return Err(error.into());
+        }
+        inner.registry.insert(Record::new(session));
+        entry.keep();
+        if inner.closed.load(Ordering::Relaxed) {
+            // The shutdown may have looked before the session was there.
+            self.take(id).await?;
+            return Err(AddError::ShuttingDown);
+        }
+        Ok(id)
+    }
+
+    /// Stops a session and forgets it: its queue is answered, what runs may finish within the budget.
+    ///
+    /// # Errors
+    /// If there is no such session, or somebody kept it for longer than the lock timeout; it is stopped
+    /// then, but still listed.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it leaves the session stopping.
+    pub async fn remove_session(&self, id: SessionId) -> Result<Stopped, RemoveError> {
+        self.take(id).await
+    }
+
+    async fn take(&self, id: SessionId) -> Result<Stopped, RemoveError> {
+        let inner = &self.0;
+        let record = inner.registry.get(id).ok_or(RemoveError::Unknown(id))?;
+        let stopped = record.session.stop().await;
+        record.retire(inner.settings.lock_timeout).await?;
+        inner.registry.remove(id);
+        inner.tasks.leave(id).await?;
+        inner.metrics.absorb(&record.session.core).await?;
+        Ok(stopped)
+    }
+
+    /// Hangs up and connects again, with nothing running meanwhile.
+    ///
+    /// # Errors
+    /// If there is no such session, its operations do not end within the lock timeout, or Telegram does not
+    /// let it in again.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, the session connects again with its next call.
+    pub async fn reconnect(&self, id: SessionId) -> Result<(), ReconnectError> {
+        let record = self.0.registry.get(id).ok_or(ReconnectError::Unknown(id))?;
+        let mut slot = record.slot.write_within(self.0.settings.lock_timeout).await?;
+        record.session.reconnect().await?;
+        slot.reconnects += 1;
+        Ok(())
+    }
+
+    /// Puts an operation into the queue of a session.
+    ///
+    /// # Errors
+    /// If there is no such session, it is not connected, or its queue is full.
+    pub fn submit<O: Operation>(
+        &self,
+        session: SessionId,
+        operation: O,
+    ) -> Result<Ticket<O::Output>, SubmitError> {
+        let record = self.0.registry.get(session).ok_or(SubmitError::Unknown(session))?;
+        submit_to(&record, operation)
+    }
+
+    /// Puts an operation into the queue of the session that the manager's [`Balance`] chooses.
+    ///
+    /// # Errors
+    /// If no session is connected, or the queue of the chosen one is full.
+    pub fn submit_any<O: Operation>(
+        &self,
+        operation: O,
+    ) -> Result<(SessionId, Ticket<O::Output>), SubmitError> {
+        let inner = &self.0;
+        let loads = inner.registry.loads();
+        let cursor = inner.cursor.fetch_add(1, Ordering::Relaxed);
+        let chosen = inner.balance.choose(&loads, cursor).ok_or(SubmitError::NobodyConnected)?;
+        let ticket = self.submit(chosen, operation)?;
+        Ok((chosen, ticket))
+    }
+
+    /// How every session is, by number.
+    pub fn sessions(&self) -> Vec<SessionStatus> {
+        self.0.registry.all().iter().map(|record| record.session.core.status()).collect()
+    }
+
+    /// How one session is.
+    pub fn session(&self, id: SessionId) -> Option<SessionStatus> {
+        self.0.registry.get(id).map(|record| record.session.core.status())
+    }
+
+    /// Asks for a lock of level 1 while a permit of level 2 is held: the mistake of the original, for the
+    /// test that shows that it is reported.
+    #[doc(hidden)]
+    pub async fn __invert(&self) {
+        let permit = self.0.gate.permit(Lane::Operate).await;
+        let table = self.0.tasks.table().await;
+        drop((table, permit));
+    }
+}
+
+fn submit_to<O: Operation>(
+    record: &Record,
+    operation: O,
+) -> Result<Ticket<O::Output>, SubmitError> {
+    let id = record.session.core.id;
+    record.session.submit(operation).map_err(|refusal| match refusal {
+        SubmitRefusal::Full { depth } => SubmitError::QueueFull { session: id, depth },
+        SubmitRefusal::State(state) => SubmitError::NotConnected { session: id, state },
+    })
+}

@@ -1,0 +1,112 @@
+//! Looking at what the locks guard.
+//!
+//! Each of these holds its lock for as long as its result exists, and nobody else gets it meanwhile: keep it
+//! short, and ask for nothing of an outer level under it.
+
+use std::ops::Deref;
+
+use lockorder::AcquireError;
+use thiserror::Error;
+
+use super::{GlobalTaskTable, Manager, MetricsSnapshot, Record, Totals};
+use crate::events::HandlerTable;
+use crate::id::SessionId;
+use crate::session::{Core, Line, TaskTable};
+
+/// Why there is nothing to look at.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ViewError {
+    /// There is no session with this number.
+    #[error("there is no session {0}")]
+    Unknown(SessionId),
+    /// The lock was not free in time.
+    #[error("a lock was not free in time")]
+    Lock(#[from] AcquireError),
+}
+
+impl Manager {
+    /// The register of actors (level 1). While the result exists no session is added or removed.
+    ///
+    /// # Errors
+    /// If the lock is not free in time.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it leaves nothing behind.
+    pub async fn tasks(&self) -> Result<impl Deref<Target = GlobalTaskTable> + Send, AcquireError> {
+        self.0.tasks.table().await
+    }
+
+    /// The totals of what changes outside of operations (level 1). While the result exists no session is
+    /// added or removed.
+    ///
+    /// # Errors
+    /// If the lock is not free in time.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it leaves nothing behind.
+    pub async fn totals(&self) -> Result<impl Deref<Target = Totals> + Send, AcquireError> {
+        self.0.metrics.totals().await
+    }
+
+    /// All numbers, as a copy that belongs together.
+    ///
+    /// # Errors
+    /// If the metrics lock (level 1) is not free in time.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it leaves nothing behind.
+    pub async fn metrics(&self) -> Result<MetricsSnapshot, AcquireError> {
+        let totals = self.0.metrics.totals().await?;
+        let records = self.0.registry.all();
+        Ok(totals.with(records.iter().map(|record| &*record.session.core)))
+    }
+
+    /// Keeps a session free of exclusive operations (level 4), and shows what it did. Updates keep flowing.
+    ///
+    /// # Errors
+    /// If there is no such session, or its operation does not end in time.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it leaves nothing behind.
+    pub async fn pause(
+        &self,
+        id: SessionId,
+    ) -> Result<impl Deref<Target = Line> + Send + use<>, ViewError> {
+        let record = self.record(id)?;
+        let core: &Core = &record.session.core;
+        Ok(std::sync::Arc::clone(&core.line).lock_owned_within(core.settings.lock_timeout).await?)
+    }
+
+    /// The tasks of a session (level 5). While the result exists the session starts no task.
+    ///
+    /// # Errors
+    /// If there is no such session, or the lock is not free in time.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it leaves nothing behind.
+    pub async fn session_tasks(
+        &self,
+        id: SessionId,
+    ) -> Result<impl Deref<Target = TaskTable> + Send + use<>, ViewError> {
+        Ok(self.record(id)?.session.core.tasks.table().await?)
+    }
+
+    /// The handlers of a session (level 6). While the result exists none is added or removed.
+    ///
+    /// # Errors
+    /// If there is no such session, or the lock is not free in time.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it leaves nothing behind.
+    pub async fn session_handlers(
+        &self,
+        id: SessionId,
+    ) -> Result<impl Deref<Target = HandlerTable> + Send + use<>, ViewError> {
+        Ok(self.record(id)?.session.core.handlers.read().await?)
+    }
+
+    fn record(&self, id: SessionId) -> Result<std::sync::Arc<Record>, ViewError> {
+        self.0.registry.get(id).ok_or(ViewError::Unknown(id))
+    }
+}

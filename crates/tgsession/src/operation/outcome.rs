@@ -1,0 +1,139 @@
+//! What comes of a submitted operation: exactly one outcome, whatever happens.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use lockorder::AcquireError;
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::telegram::CallError;
+
+/// What became of an operation.
+#[derive(Debug)]
+#[must_use]
+#[non_exhaustive]
+pub enum Outcome<T> {
+    /// It was done, and brought this.
+    Done(T),
+    /// It was not done.
+    Failed(Failure),
+    /// It was sent, and the answer never came: Telegram may have executed it.
+    MaybeExecuted(Failure),
+    /// It waited in the queue for as long as the queue lets it, and was not started.
+    ExpiredInQueue {
+        /// How long.
+        waited: Duration,
+    },
+    /// It was started, and stopped because it took too long.
+    TimedOut {
+        /// How long.
+        after: Duration,
+    },
+    /// Its ticket was cancelled or dropped.
+    Cancelled,
+    /// Its session was stopped first.
+    ShutDown,
+}
+
+impl<T> Outcome<T> {
+    /// What it brought, if it was done.
+    pub fn done(self) -> Option<T> {
+        match self {
+            Self::Done(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether it was done.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+}
+
+/// Why an operation was not done.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Telegram said no, or could not be asked.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A lock or permit did not come free in time.
+    #[error("a lock was not free in time")]
+    Lock(#[from] AcquireError),
+    /// The operation panicked. Nobody else is concerned.
+    #[error("the operation panicked: {0}")]
+    Panicked(String),
+}
+
+impl Failure {
+    pub(crate) fn maybe_executed(&self) -> bool {
+        matches!(self, Self::Call(CallError::Unavailable { maybe_executed: true, .. }))
+    }
+}
+
+/// The right to an operation's outcome: a future of it.
+///
+/// Dropping the ticket cancels the operation: one that has not started never will. Use
+/// [`detach`](Self::detach) to let it go on.
+///
+/// # Cancel safety
+/// Polling may stop and go on at any time; the outcome is kept.
+#[derive(Debug)]
+#[must_use = "dropping the ticket cancels the operation"]
+pub struct Ticket<T> {
+    outcome: oneshot::Receiver<Outcome<T>>,
+    cancel: DropGuard,
+}
+
+impl<T> Ticket<T> {
+    /// Gives the operation up. Its outcome is still to be had from the ticket.
+    pub fn cancel(self) -> impl Future<Output = Outcome<T>> {
+        let outcome = self.outcome;
+        drop(self.cancel);
+        async { outcome.await.unwrap_or(Outcome::ShutDown) }
+    }
+
+    /// Lets the operation go on without anybody who waits for it.
+    pub fn detach(self) {
+        self.cancel.disarm();
+    }
+}
+
+impl<T> Future for Ticket<T> {
+    type Output = Outcome<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        // The other side answers also when it is dropped; without it the runtime itself is gone.
+        Pin::new(&mut self.outcome).poll(cx).map(|outcome| outcome.unwrap_or(Outcome::ShutDown))
+    }
+}
+
+/// The duty to answer: whoever drops it unanswered says that the session was shut down.
+#[derive(Debug)]
+pub(crate) struct Reply<T>(Option<oneshot::Sender<Outcome<T>>>);
+
+impl<T> Reply<T> {
+    pub(crate) fn answer(mut self, outcome: Outcome<T>) {
+        if let Some(sender) = self.0.take() {
+            // Nobody listens to a detached operation.
+            let _ = sender.send(outcome);
+        }
+    }
+}
+
+impl<T> Drop for Reply<T> {
+    fn drop(&mut self) {
+        if let Some(sender) = self.0.take() {
+            let _ = sender.send(Outcome::ShutDown);
+        }
+    }
+}
+
+pub(crate) fn ticket<T>(cancel: &CancellationToken) -> (Ticket<T>, Reply<T>) {
+    let (sender, outcome) = oneshot::channel();
+    let cancel = cancel.clone().drop_guard();
+    (Ticket { outcome, cancel }, Reply(Some(sender)))
+}

@@ -1,0 +1,26 @@
+//! One account: an actor with a queue.
+//!
+//! Its tasks are the *io* task of `grammers`, the *pump*, which owns the update stream and only drains it,
+//! the *dispatcher*, which calls handlers, the *runner*, which owns the queue and starts operations, and one
+//! for each operation that waits for a permit or runs. They share nothing but ranked locks and atomics. What
+//! the session needs of its manager it asks for through [`Admission`].
+
+mod admission;
+mod attempt;
+mod config;
+mod core;
+mod job;
+mod lifecycle;
+mod queue;
+mod runner;
+mod streams;
+mod tasks;
+
+pub(crate) use admission::{Admission, Grant};
+pub use config::SessionConfig;
+pub(crate) use config::Settings;
+pub(crate) use core::Core;
+pub use core::{Line, SessionState, SessionStatus};
+pub use lifecycle::{ConnectError, Stopped};
+pub(crate) use lifecycle::{Session, SubmitRefusal};
+pub use tasks::{TaskInfo, TaskTable};

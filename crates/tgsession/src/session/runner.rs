@@ -1,0 +1,248 @@
+//! The task that owns a session's queue.
+//!
+//! It starts operations and answers them. For each lane at most one operation waits for its permit; one that
+//! got its permit and finds the session busy gives it back and returns to the queue, so that no permit is
+//! held by an operation that cannot run.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::attempt::{self, Verdict};
+use super::core::{Core, Counts, SessionState};
+use super::job::{End, Job};
+use super::queue::Queue;
+use crate::operation::{Failure, Lane};
+use crate::retry::{self, Next};
+use crate::telegram::CallError;
+
+/// What the runner is told.
+pub(super) enum Note {
+    Submitted(Job),
+    /// An operation has its locks: the next of its lane may ask for a permit.
+    Started(Lane),
+    /// An operation holds nothing any more.
+    Ended {
+        job: Job,
+        started: bool,
+        verdict: Verdict,
+    },
+}
+
+pub(super) struct Runner {
+    core: Arc<Core>,
+    notes: mpsc::UnboundedSender<Note>,
+    queue: Queue,
+    /// The lanes in which an operation waits for its permit.
+    waiting: [bool; Lane::ALL.len()],
+    running: usize,
+    cancelled: FuturesUnordered<BoxFuture<'static, u64>>,
+}
+
+impl Runner {
+    pub(super) fn new(core: Arc<Core>, notes: mpsc::UnboundedSender<Note>) -> Self {
+        Self {
+            core,
+            notes,
+            queue: Queue::default(),
+            waiting: [false; Lane::ALL.len()],
+            running: 0,
+            cancelled: FuturesUnordered::new(),
+        }
+    }
+
+    /// Runs until the session drains and its last operation has ended.
+    pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Note>) {
+        let draining = self.core.draining.clone();
+        while !(draining.is_cancelled() && self.running == 0) {
+            let wake = self.queue.next_change(self.core.settings.queue_wait, Instant::now());
+            tokio::select! {
+                Some(note) = inbox.recv() => self.on_note(note),
+                Some(number) = self.cancelled.next() => self.on_cancelled(number),
+                () = draining.cancelled(), if !self.is_drained() => self.drain(&mut inbox),
+                () = until(wake) => {}
+            }
+            self.expire();
+            self.launch();
+        }
+        self.drain(&mut inbox);
+    }
+
+    fn on_note(&mut self, note: Note) {
+        match note {
+            Note::Submitted(job) if self.core.draining.is_cancelled() => {
+                self.left_queue(job, End::ShutDown);
+            }
+            Note::Submitted(job) => {
+                let (cancel, number) = (job.cancel.clone(), job.number);
+                self.cancelled.push(Box::pin(async move {
+                    cancel.cancelled_owned().await;
+                    number
+                }));
+                self.queue.push(job);
+            }
+            Note::Started(lane) => self.waiting[lane as usize] = false,
+            Note::Ended { job, started, verdict } => {
+                if !started {
+                    self.waiting[job.terms.lane as usize] = false;
+                }
+                self.running -= 1;
+                self.on_verdict(job, verdict);
+            }
+        }
+    }
+
+    fn on_verdict(&mut self, job: Job, verdict: Verdict) {
+        let counts = &self.core.counts;
+        match verdict {
+            Verdict::Busy => self.requeue(job),
+            Verdict::Done => {
+                Counts::add(&counts.done);
+                job.finish();
+            }
+            Verdict::Ended(end) => self.answer(job, end),
+            Verdict::Failed(Failure::Call(error)) => self.on_failed_call(job, error),
+            Verdict::Failed(failure) => self.answer(job, End::Failed(failure)),
+        }
+    }
+
+    fn on_failed_call(&mut self, mut job: Job, error: CallError) {
+        let now = Instant::now();
+        match &error {
+            CallError::Flood { wait } => {
+                Counts::add(&self.core.counts.flood_waits);
+                warn!(session = %self.core.id, ?wait, kind = %job.kind(), "flood wait");
+                let until = now + *wait;
+                self.core.blocked_until.send_modify(|b| *b = (*b).max(Some(until)));
+            }
+            CallError::KeyLost { name } => {
+                tracing::error!(session = %self.core.id, name, "the key is lost");
+                self.core.set_state(SessionState::KeyLost);
+            }
+            _ => {}
+        }
+        match retry::next(job.kind(), job.attempts, &error) {
+            Next::After(pause) if !self.core.draining.is_cancelled() => {
+                debug!(session = %self.core.id, kind = %job.kind(), %error, ?pause, "trying again");
+                Counts::add(&self.core.counts.retried);
+                if matches!(error, CallError::Flood { .. }) {
+                    job.attempts -= 1;
+                }
+                job.not_before = now + pause;
+                self.requeue(job);
+            }
+            _ => {
+                let failure = Failure::Call(error);
+                let uncertain = job.terms.lane == Lane::Operate && failure.maybe_executed();
+                let end = if uncertain { End::MaybeExecuted } else { End::Failed };
+                self.answer(job, end(failure));
+            }
+        }
+    }
+
+    /// Back into the queue, which it has not left as far as its limit is concerned.
+    fn requeue(&mut self, job: Job) {
+        self.core.queued.fetch_add(1, Ordering::Relaxed);
+        if job.cancel.is_cancelled() {
+            self.core.queued.fetch_sub(1, Ordering::Relaxed);
+            self.answer(job, End::Cancelled);
+        } else {
+            self.queue.push(job);
+        }
+    }
+
+    fn on_cancelled(&mut self, number: u64) {
+        if let Some(job) = self.queue.remove(number) {
+            self.left_queue(job, End::Cancelled);
+        }
+    }
+
+    fn expire(&mut self) {
+        let now = Instant::now();
+        for job in self.queue.expired(self.core.settings.queue_wait, now) {
+            let waited = now - job.submitted;
+            self.left_queue(job, End::Expired(waited));
+        }
+    }
+
+    /// Lets what may start ask for its permit.
+    fn launch(&mut self) {
+        let now = Instant::now();
+        let blocked = self.core.blocked_until.borrow().is_some_and(|until| until > now);
+        if self.core.draining.is_cancelled() || blocked {
+            return self.refuse_if_lost();
+        }
+        self.refuse_if_lost();
+        for lane in Lane::ALL {
+            while !self.waiting[lane as usize] {
+                let free = !self.core.is_busy();
+                let Some(job) = self.queue.take(lane, free, now) else { break };
+                self.core.queued.fetch_sub(1, Ordering::Relaxed);
+                self.waiting[lane as usize] = true;
+                self.running += 1;
+                attempt::spawn(&self.core, job, self.notes.clone());
+            }
+        }
+    }
+
+    /// A lost key fails everything that waits.
+    fn refuse_if_lost(&mut self) {
+        if self.core.state() == SessionState::KeyLost {
+            for job in self.queue.drain() {
+                let lost = CallError::KeyLost { name: "the session is lost".to_owned() };
+                self.left_queue(job, End::Failed(lost.into()));
+            }
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.core.draining.is_cancelled() && self.core.queued.load(Ordering::Relaxed) == 0
+    }
+
+    fn drain(&mut self, inbox: &mut mpsc::UnboundedReceiver<Note>) {
+        while let Ok(note) = inbox.try_recv() {
+            self.on_note(note);
+        }
+        for job in self.queue.drain() {
+            self.left_queue(job, End::ShutDown);
+        }
+    }
+
+    fn left_queue(&self, job: Job, end: End) {
+        self.core.queued.fetch_sub(1, Ordering::Relaxed);
+        self.answer(job, end);
+    }
+
+    fn answer(&self, job: Job, end: End) {
+        let counts = &self.core.counts;
+        match &end {
+            End::Failed(failure) | End::MaybeExecuted(failure) => {
+                Counts::add(&counts.failed);
+                if matches!(failure, Failure::Lock(_)) {
+                    Counts::add(&counts.lock_timeouts);
+                }
+                let took: Duration = job.submitted.elapsed();
+                tracing::error!(session = %self.core.id, kind = %job.kind(), ?took, %failure, "failed");
+            }
+            End::Expired(_) => Counts::add(&counts.expired),
+            End::TimedOut(_) => Counts::add(&counts.timed_out),
+            End::Cancelled => Counts::add(&counts.cancelled),
+            End::ShutDown => Counts::add(&counts.shut_down),
+        }
+        job.end(end);
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

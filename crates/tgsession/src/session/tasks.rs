@@ -1,0 +1,133 @@
+//! The tasks of a session: every one is registered, counted, and gone when the session is.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use lockorder::AcquireError;
+use lockorder::tokio::{Mutex, OwnedMutexGuard};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::hierarchy::SessionTasks;
+
+/// A task that a session runs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskInfo {
+    /// What it does.
+    pub name: &'static str,
+    /// Since when it runs.
+    pub since: Instant,
+}
+
+/// The tasks of a session, in the order in which they started.
+#[derive(Default)]
+pub struct TaskTable(Vec<(TaskInfo, Arc<Finished>)>);
+
+impl TaskTable {
+    /// The tasks that run.
+    pub fn iter(&self) -> impl Iterator<Item = &TaskInfo> {
+        self.0.iter().filter(|(_, finished)| !finished.is_set()).map(|(info, _)| info)
+    }
+}
+
+impl fmt::Debug for TaskTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Set without a lock, so that a task that ends waits for nobody.
+#[derive(Default)]
+struct Finished(AtomicBool);
+
+impl Finished {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct Finishes(Arc<Finished>);
+
+impl Drop for Finishes {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+}
+
+pub(crate) struct Tasks {
+    limit: Duration,
+    table: Arc<Mutex<SessionTasks, TaskTable>>,
+    tracker: TaskTracker,
+    kill: CancellationToken,
+}
+
+impl Tasks {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            table: Arc::default(),
+            tracker: TaskTracker::new(),
+            kill: CancellationToken::new(),
+        }
+    }
+
+    /// Starts a task, which first enters itself into the table. `run` learns whether it could.
+    pub(crate) fn spawn<F, Fut>(&self, name: &'static str, run: F)
+    where
+        F: FnOnce(Result<(), AcquireError>) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let (table, limit, kill) = (Arc::clone(&self.table), self.limit, self.kill.clone());
+        let task = async move {
+            let finished = Arc::<Finished>::default();
+            let _finishes = Finishes(Arc::clone(&finished));
+            let registered = register(&table, limit, name, finished).await;
+            run(registered).await;
+        };
+        self.tracker.spawn(async move {
+            tokio::select! {
+                biased;
+                () = kill.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    pub(crate) async fn table(
+        &self,
+    ) -> Result<OwnedMutexGuard<SessionTasks, TaskTable>, AcquireError> {
+        Arc::clone(&self.table).lock_owned_within(self.limit).await
+    }
+
+    /// How many tasks run.
+    pub(crate) fn len(&self) -> usize {
+        self.tracker.len()
+    }
+
+    /// Waits until every task has ended; no new one should start meanwhile.
+    pub(crate) async fn join(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    /// Ends every task at its next await.
+    pub(crate) fn kill(&self) {
+        self.kill.cancel();
+    }
+}
+
+async fn register(
+    table: &Mutex<SessionTasks, TaskTable>,
+    limit: Duration,
+    name: &'static str,
+    finished: Arc<Finished>,
+) -> Result<(), AcquireError> {
+    let mut table = table.lock_within(limit).await?;
+    table.0.retain(|(_, finished)| !finished.is_set());
+    table.0.push((TaskInfo { name, since: Instant::now() }, finished));
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! One account's line to Telegram.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use grammers_client::client::UpdateStream;
+use grammers_client::{Client, tl};
+use grammers_mtsender::{
+    ConnectionParams, NoRetries, SenderPool, SenderPoolHandle, SenderPoolRunner,
+    UpdatesConfiguration,
+};
+use grammers_session::storages::MemorySession;
+use grammers_session::types::{UpdateState, UpdatesState};
+use grammers_session::updates::UpdatesLike;
+use grammers_session::{Session, SessionData};
+use tokio::sync::mpsc;
+
+use super::CallError;
+
+/// What does not fit is dropped by `grammers` without a word, so there is room.
+const UPDATE_CAPACITY: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
+
+/// Who an account is: its session with its key, and the application that uses it.
+pub(crate) struct Credentials {
+    pub(crate) session: SessionData,
+    pub(crate) api_id: i32,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("api_id", &self.api_id).finish_non_exhaustive()
+    }
+}
+
+/// A line to Telegram. It connects with the first call, and again with the next after it broke.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    handle: SenderPoolHandle,
+    session: Arc<MemorySession>,
+}
+
+/// The parts of a connection that need tasks of their own.
+pub(crate) struct Parts {
+    pub(crate) connection: Connection,
+    pub(crate) io: SenderPoolRunner,
+    pub(crate) updates: mpsc::Receiver<UpdatesLike>,
+}
+
+impl Connection {
+    /// Prepares a line; nothing is sent yet. `io` must run for anything to happen.
+    pub(crate) fn prepare(credentials: Credentials) -> Parts {
+        let Credentials { session, api_id } = credentials;
+        let session = Arc::new(MemorySession::from(session));
+        let pool = SenderPool::with_configuration(Arc::clone(&session), api_id, parameters());
+        let handle = pool.handle.thin.clone();
+        let client = Client::new(pool.handle);
+        let connection = Self { client, handle, session };
+        Parts { connection, io: pool.runner, updates: pool.updates }
+    }
+
+    /// The numbered, gapless stream of updates from now on, or from where the session was left. Its `next`
+    /// must not be cancelled.
+    pub(crate) async fn stream(
+        &self,
+        updates: mpsc::Receiver<UpdatesLike>,
+    ) -> Result<UpdateStream, CallError> {
+        let unreadable = |error: &dyn fmt::Display| {
+            CallError::Invalid(format!("the session cannot be read: {error}"))
+        };
+        let left = self.session.updates_state().await.map_err(|error| unreadable(&error))?;
+        if left.pts == 0 {
+            // Asked before the stream exists: what is pushed from now on is newer than this.
+            let tl::enums::updates::State::State(now) =
+                self.client.invoke(&tl::functions::updates::GetState {}).await?;
+            let state = UpdatesState {
+                pts: now.pts,
+                qts: now.qts,
+                date: now.date,
+                seq: now.seq,
+                channels: Vec::new(),
+            };
+            let saved = self.session.set_update_state(UpdateState::All(state)).await;
+            saved.map_err(|error| unreadable(&error))?;
+        }
+        let configuration = UpdatesConfiguration { catch_up: true };
+        self.client.stream_updates(updates, configuration).await.map_err(|error| unreadable(&error))
+    }
+
+    /// Asks Telegram who this is: the cheapest call that proves that the line works.
+    pub(crate) async fn identify(&self, limit: Duration) -> Result<Identity, CallError> {
+        let answer = tokio::time::timeout(limit, self.client.get_me()).await;
+        let me = answer.map_err(|_| CallError::Unavailable {
+            reason: format!("no answer within {limit:?}"),
+            maybe_executed: false,
+        })??;
+        Ok(Identity {
+            user: me.id().bare_id_unchecked(),
+            username: me.username().map(str::to_owned),
+        })
+    }
+
+    /// Hangs up; the next call connects again.
+    pub(crate) fn hang_up(&self) {
+        if let Ok(dc) = self.session.home_dc_id() {
+            self.handle.disconnect_from_dc(dc);
+        }
+    }
+
+    /// Ends the line for good. Calls that are under way fail, executed or not.
+    pub(crate) fn close(&self) {
+        self.client.disconnect();
+    }
+}
+
+/// The user that a session signs in as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Identity {
+    /// Its number.
+    pub user: i64,
+    /// Its user name.
+    pub username: Option<String>,
+}
+
+/// Spelled out: the default asks the system by running programs, 8 to 35 ms for each client.
+fn parameters() -> ConnectionParams {
+    ConnectionParams {
+        device_model: "tgsession".to_owned(),
+        system_version: std::env::consts::OS.to_owned(),
+        app_version: env!("CARGO_PKG_VERSION").to_owned(),
+        system_lang_code: "en".to_owned(),
+        lang_code: "en".to_owned(),
+        use_ipv6: false,
+        // The default sleeps through flood waits of a call while other calls go on flooding.
+        retry_policy: Box::new(NoRetries),
+        updates_channel_capacity: UPDATE_CAPACITY,
+        __non_exhaustive: (),
+    }
+}

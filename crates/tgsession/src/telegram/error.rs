@@ -1,0 +1,93 @@
+//! What became of a call.
+
+use std::time::Duration;
+
+use grammers_mtsender::InvocationError;
+use thiserror::Error;
+
+/// Why a call to Telegram brought no result.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The account must wait. Everything that it does waits, and nobody else does it instead.
+    #[error("Telegram asks the account to wait {wait:?}")]
+    Flood {
+        /// For how long.
+        wait: Duration,
+    },
+    /// Telegram refuses, and would refuse again.
+    #[error("Telegram refuses: {name} ({code})")]
+    Refused {
+        /// The kind of error, as in HTTP.
+        code: i32,
+        /// Telegram's name of it.
+        name: String,
+    },
+    /// Telegram or the network failed before the call was executed, or while it could be.
+    #[error("Telegram cannot be reached or failed: {reason}")]
+    Unavailable {
+        /// What happened.
+        reason: String,
+        /// Whether the call may have been executed all the same.
+        maybe_executed: bool,
+    },
+    /// The account's key is dead. No call will succeed again.
+    #[error("the session is lost: {name}")]
+    KeyLost {
+        /// Telegram's name of it, such as `AUTH_KEY_DUPLICATED`.
+        name: String,
+    },
+    /// The operation asks for something that is not there or not allowed.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl CallError {
+    /// Whether the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Flood { .. } | Self::Unavailable { .. })
+    }
+
+    pub(crate) fn is(&self, wanted: &str) -> bool {
+        matches!(self, Self::Refused { name, .. } if name == wanted)
+    }
+}
+
+/// Errors of which Telegram says that the key will not work again.
+const FATAL: [&str; 6] = [
+    "AUTH_KEY_DUPLICATED",
+    "AUTH_KEY_UNREGISTERED",
+    "AUTH_KEY_INVALID",
+    "SESSION_REVOKED",
+    "SESSION_EXPIRED",
+    "USER_DEACTIVATED",
+];
+
+impl From<InvocationError> for CallError {
+    fn from(error: InvocationError) -> Self {
+        let unavailable =
+            |reason: String, maybe_executed| Self::Unavailable { reason, maybe_executed };
+        match error {
+            InvocationError::Rpc(rpc) if FATAL.contains(&rpc.name.as_str()) => {
+                Self::KeyLost { name: rpc.name }
+            }
+            InvocationError::Rpc(rpc) if rpc.code == 420 => {
+                Self::Flood { wait: Duration::from_secs(rpc.value.unwrap_or(1).into()) }
+            }
+            // Said of a message that was accepted before: not a failure of the server.
+            InvocationError::Rpc(rpc) if rpc.name == "RANDOM_ID_DUPLICATE" => {
+                Self::Refused { code: rpc.code, name: rpc.name }
+            }
+            InvocationError::Rpc(rpc) if rpc.code >= 500 || rpc.code < 0 => {
+                unavailable(format!("{} ({})", rpc.name, rpc.code), true)
+            }
+            InvocationError::Rpc(rpc) => Self::Refused { code: rpc.code, name: rpc.name },
+            // The connection was never made, or the request was on its way when it broke.
+            InvocationError::Io(error) => unavailable(error.to_string(), true),
+            InvocationError::Transport(error) => unavailable(error.to_string(), true),
+            InvocationError::Dropped(why) => unavailable(why.to_owned(), true),
+            InvocationError::Deserialize(error) => unavailable(error.to_string(), true),
+            other => unavailable(other.to_string(), false),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Everything that touches `grammers`: connections, calls and their errors.
+//!
+//! What `grammers` leaves to its user is done here once: no call retries on its own, the connection
+//! parameters are spelled out (their default forks processes), the update channel is large and always
+//! drained, a lost answer is told apart from a refusal, and a key that Telegram has revoked is fatal.
+
+mod connection;
+mod error;
+mod peer;
+
+pub use connection::Identity;
+pub(crate) use connection::{Connection, Credentials, Parts};
+pub use error::CallError;
+pub use peer::Target;
+pub(crate) use peer::resolve;
