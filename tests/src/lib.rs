@@ -1,1 +1,68 @@
-//! x
+//! What the tests of the manager share: a world, and sessions in it.
+
+use std::time::Duration;
+
+use tgsession::{Manager, SessionConfig, SessionId};
+use tgtest::{Channel, Telegram};
+
+/// A loopback Telegram and a manager with sessions in it.
+pub struct Stage {
+    /// The server.
+    pub telegram: Telegram,
+    /// The manager.
+    pub manager: Manager,
+    /// Its sessions, in the order of the accounts `a0`, `a1`, ...
+    pub sessions: Vec<SessionId>,
+}
+
+/// How many messages stand in the channel `room` of every stage.
+pub const POSTS: usize = 250;
+/// How many are in it beside the accounts.
+pub const STRANGERS: usize = 300;
+
+impl Stage {
+    /// So many accounts, all of them admins of the group `room`, connected by a manager with the defaults.
+    pub async fn new(accounts: usize) -> Self {
+        let manager = Manager::builder().build().expect("the defaults are right");
+        Self::with(accounts, manager).await
+    }
+
+    /// The same, connected by this manager.
+    pub async fn with(accounts: usize, manager: Manager) -> Self {
+        let room = Channel::group("room").strangers(STRANGERS).messages(POSTS);
+        let room = (0..accounts).fold(room, |room, i| room.admin(&format!("a{i}")));
+        let quiet =
+            (0..accounts).fold(Channel::group("quiet"), |ch, i| ch.member(&format!("a{i}")));
+        let telegram = Telegram::builder()
+            .accounts("a", accounts)
+            .account("late")
+            .stranger("friend")
+            .channel(room)
+            .channel(quiet)
+            .start()
+            .await
+            .expect("the world is right");
+        let mut sessions = Vec::new();
+        for i in 0..accounts {
+            let config = config(&telegram, &format!("a{i}"));
+            sessions.push(manager.add_session(config).await.expect("the server lets it in"));
+        }
+        Self { telegram, manager, sessions }
+    }
+
+    /// An account that is not connected yet.
+    pub fn late(&self) -> SessionConfig {
+        config(&self.telegram, "late")
+    }
+}
+
+/// The config of an account.
+pub fn config(telegram: &Telegram, username: &str) -> SessionConfig {
+    let account = telegram.account(username).expect("it was built");
+    SessionConfig::new(username, account.session_data(), 1)
+}
+
+/// A bound for what must happen soon: a test that would hang says so.
+pub async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(3600), future).await.expect("it happens")
+}

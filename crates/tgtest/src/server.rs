@@ -153,6 +153,25 @@ impl Telegram {
         self.state.lock().journal.requests.clone()
     }
 
+    /// Waits until this method was called so often, over all accounts; calls that a fault kept from being
+    /// executed do not count.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn called(&self, method: Method, times: usize) {
+        let mut called = self.state.lock().called.subscribe();
+        let enough = || {
+            let state = self.state.lock();
+            state.journal.requests.iter().filter(|r| r.method == method).count() >= times
+        };
+        while !enough() {
+            // The sender lives as long as the state that is borrowed here.
+            if called.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Every message that was accepted from an account so far.
     pub fn sent(&self) -> Vec<Sent> {
         self.state.lock().journal.sent.clone()

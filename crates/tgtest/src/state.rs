@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::fault::Faults;
 use crate::journal::Journal;
@@ -23,6 +23,8 @@ pub(crate) struct State {
     keys: HashMap<i64, Key>,
     connections: Vec<Connection>,
     connections_made: u64,
+    /// Told of every call that was executed.
+    pub(crate) called: watch::Sender<()>,
 }
 
 struct Key {
@@ -66,6 +68,7 @@ impl State {
             keys: HashMap::new(),
             connections: Vec::new(),
             connections_made: 0,
+            called: watch::Sender::new(()),
         }
     }
 

@@ -1,0 +1,205 @@
+//! Each of the eight locks contended through the public API, and timing out, while other sessions go on.
+//!
+//! Time is paused: the thirty seconds pass at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockorder::AcquireError;
+use tgsession::{
+    AddError, ExportMessages, Failure, Manager, Monitor, Outcome, ReconnectError, Send, SessionId,
+};
+use tgtest::{Fault, Method};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use workspace_tests::{Stage, soon};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Asserts that this is the time-out of this lock, and that it says who was in the way.
+#[track_caller]
+fn assert_timed_out(error: &AcquireError, class: &str, begin: Instant) {
+    let timed_out = error.timed_out().expect("it timed out");
+    assert_eq!(timed_out.wanted.class.name(), class);
+    assert_eq!(timed_out.waited, LIMIT);
+    assert!(!timed_out.holders.is_empty(), "{error}");
+    assert!(timed_out.holders.iter().all(|h| h.lock.class.name() == class), "{error}");
+    assert!(begin.elapsed() >= LIMIT && begin.elapsed() < LIMIT * 2, "{:?}", begin.elapsed());
+}
+
+#[track_caller]
+fn lock_failure<T: std::fmt::Debug>(outcome: Outcome<T>) -> AcquireError {
+    match outcome {
+        Outcome::Failed(Failure::Lock(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Asserts that another session does its work at once.
+async fn assert_goes_on(manager: &Manager, other: SessionId) {
+    let begin = Instant::now();
+    let sent = manager.submit(other, Send::new("friend", "meanwhile")).unwrap();
+    assert!(soon(sent).await.is_done());
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+/// Nothing is held once everything has ended.
+async fn assert_all_given_back(stage: Stage) {
+    let report = soon(stage.manager.shutdown()).await;
+    assert_eq!((report.survivors, report.left), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_register_of_tasks() {
+    let stage = Stage::new(1).await;
+    let view = stage.manager.tasks().await.unwrap();
+    let (manager, late, begin) = (stage.manager.clone(), stage.late(), Instant::now());
+    let adding = tokio::spawn(async move { manager.add_session(late).await });
+    assert_goes_on(&stage.manager, stage.sessions[0]).await;
+    let Err(AddError::Lock(error)) = soon(adding).await.unwrap() else { panic!("it was added") };
+    assert_timed_out(&error, "manager.tasks", begin);
+    assert_eq!(view.len(), 1);
+    drop(view);
+    soon(stage.manager.add_session(stage.late())).await.unwrap();
+    assert_all_given_back(stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_metrics() {
+    let stage = Stage::new(1).await;
+    let view = stage.manager.totals().await.unwrap();
+    let (manager, begin) = (stage.manager.clone(), Instant::now());
+    let counting = tokio::spawn(async move { manager.metrics().await });
+    assert_goes_on(&stage.manager, stage.sessions[0]).await;
+    assert_timed_out(&soon(counting).await.unwrap().unwrap_err(), "manager.metrics", begin);
+    assert_eq!(view.added, 1);
+    drop(view);
+    assert_eq!(stage.manager.metrics().await.unwrap().done, 1);
+    assert_all_given_back(stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_scrape_permits() {
+    let stage = Stage::new(7).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_HISTORY).times(5));
+    let export =
+        |i: usize| stage.manager.submit(stage.sessions[i], ExportMessages::of("room")).unwrap();
+    let holding: Vec<_> = (0..5).map(export).collect();
+    soon(stage.telegram.called(Method::GET_HISTORY, 5)).await;
+    let (waiting, begin) = (export(5), Instant::now());
+    assert_goes_on(&stage.manager, stage.sessions[6]).await;
+    assert_timed_out(&lock_failure(soon(waiting).await), "manager.scrapes", begin);
+    drop(holding);
+    assert!(soon(export(5)).await.is_done());
+    assert_all_given_back(stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_operation_permits() {
+    let stage = Stage::new(5).await;
+    stage.telegram.inject(Fault::silence().on(Method::SEND_MESSAGE).times(3));
+    let send =
+        |i: usize| stage.manager.submit(stage.sessions[i], Send::new("friend", "x")).unwrap();
+    let holding: Vec<_> = (0..3).map(send).collect();
+    soon(stage.telegram.called(Method::SEND_MESSAGE, 3)).await;
+    let (waiting, begin) = (send(3), Instant::now());
+    let other = stage.manager.submit(stage.sessions[4], ExportMessages::of("room")).unwrap();
+    assert!(soon(other).await.is_done());
+    assert_timed_out(&lock_failure(soon(waiting).await), "manager.operations", begin);
+    drop(holding);
+    assert!(soon(send(3)).await.is_done());
+    assert_all_given_back(stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_managers_lock_on_a_session() {
+    let stage = Stage::new(2).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_HISTORY));
+    let holding = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
+    soon(stage.telegram.called(Method::GET_HISTORY, 1)).await;
+    let (manager, id, begin) = (stage.manager.clone(), stage.sessions[0], Instant::now());
+    let reconnecting = tokio::spawn(async move { manager.reconnect(id).await });
+    assert_goes_on(&stage.manager, stage.sessions[1]).await;
+    let Err(ReconnectError::Lock(error)) = soon(reconnecting).await.unwrap() else {
+        panic!("it reconnected under an operation");
+    };
+    assert_timed_out(&error, "manager.session", begin);
+    assert!(matches!(soon(holding.cancel()).await, Outcome::Cancelled));
+    soon(stage.manager.reconnect(stage.sessions[0])).await.unwrap();
+    assert_all_given_back(stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sessions_operation_lock() {
+    let stage = Stage::new(2).await;
+    let paused = stage.manager.pause(stage.sessions[0]).await.unwrap();
+    let begin = Instant::now();
+    let waiting = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
+    assert_goes_on(&stage.manager, stage.sessions[1]).await;
+    assert_timed_out(&lock_failure(soon(waiting).await), "session.operation", begin);
+    assert_eq!(paused.finished(), 0);
+    drop(paused);
+    assert_goes_on(&stage.manager, stage.sessions[0]).await;
+    assert_eq!(stage.manager.pause(stage.sessions[0]).await.unwrap().finished(), 1);
+    assert_all_given_back(stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sessions_task_lock() {
+    let stage = Stage::new(2).await;
+    let table = stage.manager.session_tasks(stage.sessions[0]).await.unwrap();
+    let names: Vec<_> = table.iter().map(|task| task.name).collect();
+    assert_eq!(names, ["io", "pump", "dispatcher", "runner"]);
+    let begin = Instant::now();
+    let waiting = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+    assert_goes_on(&stage.manager, stage.sessions[1]).await;
+    assert_timed_out(&lock_failure(soon(waiting).await), "session.tasks", begin);
+    drop(table);
+    assert_goes_on(&stage.manager, stage.sessions[0]).await;
+    assert_all_given_back(stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sessions_handler_lock() {
+    let stage = Stage::new(2).await;
+    let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (enters, released) = (Arc::clone(&entered), Arc::clone(&release));
+    let stuck = Monitor::new(move |_| {
+        let (enters, released) = (Arc::clone(&enters), Arc::clone(&released));
+        async move {
+            enters.notify_one();
+            released.notified().await;
+            Ok(())
+        }
+    });
+    let monitoring =
+        soon(stage.manager.submit(stage.sessions[0], stuck).unwrap()).await.done().unwrap();
+    let [a0, a1] = ["a0", "a1"].map(|name| stage.telegram.account(name).unwrap().id());
+    stage.telegram.push_message(a0, a1, "hello");
+    soon(entered.notified()).await;
+
+    let begin = Instant::now();
+    let second = Monitor::new(|_| async { Ok(()) });
+    let waiting = stage.manager.submit(stage.sessions[0], second).unwrap();
+    assert_goes_on(&stage.manager, stage.sessions[1]).await;
+    assert_timed_out(&lock_failure(soon(waiting).await), "session.handlers", begin);
+    release.notify_one();
+    soon(monitoring.stop()).await.unwrap();
+    assert!(stage.manager.session_handlers(stage.sessions[0]).await.unwrap().is_empty());
+    assert_all_given_back(stage).await;
+}
+
+#[tokio::test]
+async fn an_inversion_planted_in_the_manager_is_reported_with_both_locks_and_both_places() {
+    let stage = Stage::new(1).await;
+    let manager = stage.manager.clone();
+    let panic = tokio::spawn(async move { manager.__invert().await }).await.unwrap_err();
+    let report = *panic.into_panic().downcast::<String>().unwrap();
+    assert!(report.starts_with("lock order violation: this can deadlock"), "{report}");
+    assert!(report.contains("wanted: manager.tasks (level 1), exclusive, at "), "{report}");
+    assert!(report.contains("held: manager.operations (level 2), 1 permits, at "), "{report}");
+    for place in ["manager/tasks.rs:", "manager/admission.rs:"] {
+        assert!(report.contains(place), "{place} is missing: {report}");
+    }
+    assert_all_given_back(stage).await;
+}
