@@ -197,7 +197,7 @@ async fn an_inversion_planted_in_the_manager_is_reported_with_both_locks_and_bot
     let report = *panic.into_panic().downcast::<String>().unwrap();
     assert!(report.starts_with("lock order violation: this can deadlock"), "{report}");
     assert!(report.contains("wanted: manager.tasks (level 1), exclusive, at "), "{report}");
-    assert!(report.contains("held: manager.operations (level 2), 1 permits, at "), "{report}");
+    assert!(report.contains("held: manager.operations (level 2), 1 permit, at "), "{report}");
     for place in ["manager/tasks.rs:", "manager/admission.rs:"] {
         assert!(report.contains(place), "{place} is missing: {report}");
     }

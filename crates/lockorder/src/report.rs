@@ -26,6 +26,7 @@ impl fmt::Display for Mode {
         match self {
             Self::Exclusive => f.write_str("exclusive"),
             Self::Shared => f.write_str("shared"),
+            Self::Permits(1) => f.write_str("1 permit"),
             Self::Permits(n) => write!(f, "{n} permits"),
         }
     }

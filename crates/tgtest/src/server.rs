@@ -159,14 +159,25 @@ impl Telegram {
     /// # Cancel safety
     /// Dropping the future changes nothing.
     pub async fn called(&self, method: Method, times: usize) {
-        let mut called = self.state.lock().called.subscribe();
-        let enough = || {
-            let state = self.state.lock();
+        self.wait_until(|state| {
             state.journal.requests.iter().filter(|r| r.method == method).count() >= times
-        };
-        while !enough() {
+        })
+        .await;
+    }
+
+    /// Waits until so many clients are connected.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn connected(&self, clients: usize) {
+        self.wait_until(|state| state.connections() == clients).await;
+    }
+
+    async fn wait_until(&self, holds: impl Fn(&State) -> bool) {
+        let mut changed = self.state.lock().changed.subscribe();
+        while !holds(&self.state.lock()) {
             // The sender lives as long as the state that is borrowed here.
-            if called.changed().await.is_err() {
+            if changed.changed().await.is_err() {
                 return;
             }
         }

@@ -23,8 +23,8 @@ pub(crate) struct State {
     keys: HashMap<i64, Key>,
     connections: Vec<Connection>,
     connections_made: u64,
-    /// Told of every call that was executed.
-    pub(crate) called: watch::Sender<()>,
+    /// Told of every call that was executed, and of connections that come and go.
+    pub(crate) changed: watch::Sender<()>,
 }
 
 struct Key {
@@ -68,7 +68,7 @@ impl State {
             keys: HashMap::new(),
             connections: Vec::new(),
             connections_made: 0,
-            called: watch::Sender::new(()),
+            changed: watch::Sender::new(()),
         }
     }
 
@@ -104,11 +104,13 @@ impl State {
         let number = self.connections_made;
         self.connections_made += 1;
         self.connections.push(Connection { number, key_id, commands });
+        self.changed.send_replace(());
         (number, older)
     }
 
     pub(crate) fn disconnect(&mut self, number: u64) {
         self.connections.retain(|c| c.number != number);
+        self.changed.send_replace(());
     }
 
     pub(crate) fn connections(&self) -> usize {

@@ -27,6 +27,8 @@ pub use shutdown::ShutdownReport;
 pub use tasks::{GlobalTask, GlobalTaskTable};
 pub use views::ViewError;
 
+use lockorder::AcquireError;
+
 use crate::hierarchy::GlobalTasks;
 use crate::id::SessionId;
 use crate::operation::{Lane, Operation, Ticket};
@@ -120,11 +122,19 @@ impl Manager {
         let inner = &self.0;
         let record = inner.registry.get(id).ok_or(RemoveError::Unknown(id))?;
         let stopped = record.session.stop().await;
-        record.retire(inner.settings.lock_timeout).await?;
-        inner.registry.remove(id);
-        inner.tasks.leave(id).await?;
-        inner.metrics.absorb(&record.session.core).await?;
+        self.forget(&record).await?;
         Ok(stopped)
+    }
+
+    /// Takes a stopped session off the books: levels 3, 1 and 1, one after the other.
+    async fn forget(&self, record: &Record) -> Result<(), AcquireError> {
+        let (inner, id) = (&self.0, record.session.core.id);
+        record.retire(inner.settings.lock_timeout).await?;
+        if inner.registry.remove(id) {
+            inner.tasks.leave(id).await?;
+            inner.metrics.absorb(&record.session.core).await?;
+        }
+        Ok(())
     }
 
     /// Hangs up and connects again, with nothing running meanwhile.

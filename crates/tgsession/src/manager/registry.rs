@@ -61,8 +61,9 @@ impl Registry {
         self.0.get(&id).map(|entry| Arc::clone(entry.value()))
     }
 
-    pub(super) fn remove(&self, id: SessionId) {
-        self.0.remove(&id);
+    /// False if it was not there any more.
+    pub(super) fn remove(&self, id: SessionId) -> bool {
+        self.0.remove(&id).is_some()
     }
 
     /// Every record, by number.

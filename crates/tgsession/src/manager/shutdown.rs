@@ -33,28 +33,25 @@ impl Manager {
         let inner = &self.0;
         let begin = Instant::now();
         inner.closed.store(true, Ordering::Relaxed);
-        let removals = inner.registry.all().into_iter().map(|record| {
-            let id = record.session.core.id;
-            let removal = async move {
-                timeout_at(begin + inner.shutdown_budget, self.remove_session(id)).await
-            };
+        let end = begin + inner.shutdown_budget;
+        let ends = inner.registry.all().into_iter().map(|record| {
             // Each is a holder of its own: they take the same locks, one after the other.
-            lockorder::branch(removal)
+            lockorder::branch(async move {
+                let stopped = timeout_at(end, record.session.stop()).await;
+                let forgotten = timeout_at(end, self.forget(&record)).await;
+                (stopped, forgotten)
+            })
         });
-        let removed = join_all(removals).await;
         let mut report = ShutdownReport { stopped: 0, survivors: 0, left: 0, took: Duration::ZERO };
-        for removed in removed {
-            match removed {
-                Ok(Ok(stopped)) => {
-                    report.stopped += 1;
-                    report.survivors += stopped.survivors;
-                }
-                Ok(Err(error)) => {
-                    warn!(%error, "a session was not removed");
-                    report.left += 1;
-                }
-                Err(_) => report.left += 1,
+        for (stopped, forgotten) in join_all(ends).await {
+            if let Ok(stopped) = stopped {
+                report.stopped += 1;
+                report.survivors += stopped.survivors;
             }
+            if let Ok(Err(error)) = &forgotten {
+                warn!(%error, "a session was not removed");
+            }
+            report.left += usize::from(!matches!(forgotten, Ok(Ok(()))));
         }
         report.took = begin.elapsed();
         info!(stopped = report.stopped, survivors = report.survivors, took = ?report.took, "shut down");

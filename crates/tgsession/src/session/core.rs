@@ -147,7 +147,7 @@ impl Core {
             admission,
             identity: OnceCell::new(),
             line: Arc::default(),
-            tasks: Tasks::new(settings.lock_timeout),
+            tasks: Tasks::new(id, settings.lock_timeout),
             handlers: Arc::new(Handlers::new(id, settings.lock_timeout)),
             settings,
             counts: Counts::default(),
@@ -179,7 +179,7 @@ impl Core {
         });
         if let Ok(from) = changed {
             let from = STATES[usize::from(from)];
-            tracing::info!(session = %self.id, label = %self.label, ?from, to = ?state, "session");
+            tracing::info!(session = %self.id, label = %self.label, ?from, to = ?state, "state changed");
         }
     }
 

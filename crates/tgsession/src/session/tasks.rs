@@ -10,8 +10,10 @@ use lockorder::tokio::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::hierarchy::SessionTasks;
+use crate::id::SessionId;
 
 /// A task that a session runs.
 #[derive(Clone, Debug)]
@@ -59,6 +61,7 @@ impl Drop for Finishes {
 }
 
 pub(crate) struct Tasks {
+    session: SessionId,
     limit: Duration,
     table: Arc<Mutex<SessionTasks, TaskTable>>,
     tracker: TaskTracker,
@@ -66,8 +69,9 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    pub(crate) fn new(limit: Duration) -> Self {
+    pub(crate) fn new(session: SessionId, limit: Duration) -> Self {
         Self {
+            session,
             limit,
             table: Arc::default(),
             tracker: TaskTracker::new(),
@@ -88,13 +92,16 @@ impl Tasks {
             let registered = register(&table, limit, name, finished).await;
             run(registered).await;
         };
-        self.tracker.spawn(async move {
+        let task = async move {
             tokio::select! {
                 biased;
                 () = kill.cancelled() => {}
                 () = task => {}
             }
-        });
+        };
+        // What a task logs, its locks too, says whose it is.
+        let span = tracing::info_span!("session", id = self.session.number(), task = name);
+        self.tracker.spawn(task.instrument(span));
     }
 
     pub(crate) async fn table(

@@ -70,7 +70,7 @@ pub(crate) fn call(shared: &Shared, key_id: i64, body: &[u8]) -> Fate {
         at: Instant::now(),
         refused: answer.as_ref().err().map(|error| error.name.clone()),
     });
-    state.called.send_replace(());
+    state.changed.send_replace(());
     drop(state);
     match effect {
         Some(Effect::Silence) => Fate::Unanswered(served),

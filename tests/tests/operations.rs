@@ -1,0 +1,408 @@
+//! What becomes of operations: order, retries, outcomes, and what each leaves behind.
+//!
+//! Time is paused where something waits: pauses of seconds and minutes pass at once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tgsession::{
+    Balance, CallError, Custom, ExportMembers, ExportMessages, Failure, Manager, Outcome, Send,
+    SessionState, SubmitError,
+};
+use tgtest::{Fault, Method};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use workspace_tests::{POSTS, STRANGERS, Stage, soon};
+
+/// The texts that the server accepted, in their order.
+fn texts(stage: &Stage) -> Vec<String> {
+    stage.telegram.sent().into_iter().map(|sent| sent.text).collect()
+}
+
+#[track_caller]
+fn call_error<T: std::fmt::Debug>(outcome: Outcome<T>) -> CallError {
+    match outcome {
+        Outcome::Failed(Failure::Call(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Asserts that nothing is queued, running or held.
+async fn assert_idle(stage: &Stage) {
+    for status in stage.manager.sessions() {
+        assert_eq!((status.queued, status.load), (0, 0), "{status:?}");
+        assert_eq!(stage.manager.pause(status.id).await.unwrap().running(), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn exports_bring_every_row_once_and_in_order() {
+    let stage = Stage::new(2).await;
+    let posts = stage.manager.submit(stage.sessions[0], ExportMessages::of("@room")).unwrap();
+    let posts = soon(posts).await.done().unwrap();
+    let ids: Vec<_> = posts.iter().map(|post| post.id).collect();
+    assert_eq!(ids, (1..=POSTS as i32).collect::<Vec<_>>());
+    assert_eq!(posts[0].text, "message 1 in room");
+
+    let some =
+        stage.manager.submit(stage.sessions[0], ExportMessages::of("room").limit(120)).unwrap();
+    assert_eq!(soon(some).await.done().unwrap().len(), 120);
+
+    let members = stage.manager.submit(stage.sessions[1], ExportMembers::of("room")).unwrap();
+    let members = soon(members).await.done().unwrap();
+    let numbers: HashSet<_> = members.iter().map(|member| member.user).collect();
+    assert_eq!((members.len(), numbers.len()), (STRANGERS + 2, STRANGERS + 2));
+    assert_idle(&stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_are_exported_only_where_the_account_is_admin() {
+    let stage = Stage::new(1).await;
+    let export = stage.manager.submit(stage.sessions[0], ExportMembers::of("quiet")).unwrap();
+    let error = call_error(soon(export).await).to_string();
+    assert!(
+        error.starts_with("members are exported only where the account is creator or admin"),
+        "{error}"
+    );
+    let asked = |r: &tgtest::Request| r.method == Method::GET_PARTICIPANTS;
+    assert_eq!(stage.telegram.requests().iter().filter(|r| asked(r)).count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_goes_on_where_a_lost_answer_stopped_it() {
+    let stage = Stage::new(1).await;
+    let begin = Instant::now();
+    stage.telegram.inject(Fault::delay(Duration::ZERO).on(Method::GET_HISTORY));
+    stage.telegram.inject(Fault::lose_answer().on(Method::GET_HISTORY));
+    let export = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
+    assert_eq!(soon(export).await.done().unwrap().len(), POSTS);
+    assert!(begin.elapsed() >= Duration::from_secs(2), "the first pause is 2 s");
+    let metrics = stage.manager.metrics().await.unwrap();
+    assert_eq!((metrics.retried, metrics.done, metrics.failed), (1, 1, 0));
+    assert_idle(&stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_whose_answer_was_lost_is_not_delivered_twice() {
+    let stage = Stage::new(1).await;
+    stage.telegram.inject(Fault::lose_answer().on(Method::SEND_MESSAGE));
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "once")).unwrap();
+    let sent = soon(send).await.done().unwrap();
+    assert!(sent.by_earlier_attempt);
+    assert_eq!(texts(&stage), ["once"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_never_gets_an_answer_may_have_been_executed() {
+    let stage = Stage::new(1).await;
+    stage.telegram.inject(Fault::lose_answer().on(Method::SEND_MESSAGE).times(2));
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "maybe")).unwrap();
+    // The second attempt is refused as a duplicate, and that answer is lost too.
+    assert!(matches!(soon(send).await, Outcome::MaybeExecuted(_)));
+    stage.telegram.inject(Fault::silence().on(Method::SEND_MESSAGE));
+    let begin = Instant::now();
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "silence")).unwrap();
+    assert!(matches!(soon(send).await, Outcome::MaybeExecuted(_)));
+    assert!(begin.elapsed() >= Duration::from_secs(60), "its timeout");
+    assert_eq!(texts(&stage), ["maybe", "silence"]);
+    assert_idle(&stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_wait_holds_the_account_and_no_other_and_no_permit() {
+    let stage = Stage::new(2).await;
+    let wait = Duration::from_secs(50);
+    let account = stage.telegram.account("a0").unwrap().id();
+    stage.telegram.inject(Fault::flood_wait(wait).on(Method::SEND_MESSAGE).by(account));
+    let begin = Instant::now();
+    let flooded = stage.manager.submit(stage.sessions[0], Send::new("friend", "1")).unwrap();
+    soon(stage.telegram.called(Method::SEND_MESSAGE, 1)).await;
+    let behind = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
+    let others =
+        (0..3).map(|_| stage.manager.submit(stage.sessions[1], Send::new("friend", "x")).unwrap());
+    for outcome in soon(join_all(others)).await {
+        assert!(outcome.is_done());
+    }
+    assert!(begin.elapsed() < Duration::from_secs(1));
+    let blocked = stage.manager.session(stage.sessions[0]).unwrap().blocked_for.unwrap();
+    assert!(blocked <= wait && blocked > wait - Duration::from_secs(1), "{blocked:?}");
+    let (flooded, behind) = soon(async { tokio::join!(flooded, behind) }).await;
+    assert!(flooded.is_done() && behind.is_done());
+    assert!(begin.elapsed() >= wait && begin.elapsed() < wait + Duration::from_secs(1));
+    assert_eq!(stage.manager.metrics().await.unwrap().flood_waits, 1);
+    assert_idle(&stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_refuses_at_once_and_says_how_deep_it_is() {
+    let manager = Manager::builder().queue_capacity(3).build().unwrap();
+    let stage = Stage::with(1, manager).await;
+    let paused = stage.manager.pause(stage.sessions[0]).await.unwrap();
+    let send = || stage.manager.submit(stage.sessions[0], Send::new("friend", "x"));
+    // One leaves the queue and waits for the operation lock; three wait behind it.
+    let first = send().unwrap();
+    soon(async {
+        while stage.manager.session(stage.sessions[0]).unwrap().queued > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let queued: Vec<_> = (0..3).map(|_| send().unwrap()).collect();
+    match send() {
+        Err(SubmitError::QueueFull { depth, .. }) => assert_eq!(depth, 3),
+        other => panic!("{other:?}"),
+    }
+    drop(paused);
+    assert!(soon(first).await.is_done());
+    for outcome in soon(join_all(queued)).await {
+        assert!(outcome.is_done());
+    }
+    assert_idle(&stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_too_long_expires_by_itself() {
+    let stage = Stage::new(1).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_HISTORY));
+    let endless = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
+    soon(stage.telegram.called(Method::GET_HISTORY, 1)).await;
+    let begin = Instant::now();
+    let waiting = stage.manager.submit(stage.sessions[0], Send::new("friend", "late")).unwrap();
+    let Outcome::ExpiredInQueue { waited } = soon(waiting).await else {
+        panic!("it did not expire")
+    };
+    assert_eq!(waited.as_secs(), 60);
+    assert!(begin.elapsed() < Duration::from_secs(61), "{:?}", begin.elapsed());
+    let Outcome::TimedOut { after } = soon(endless).await else { panic!("it did not time out") };
+    assert_eq!(after, Duration::from_secs(300));
+    assert_eq!(texts(&stage), [""; 0]);
+    assert_idle(&stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_operation_that_waits_is_never_started() {
+    let stage = Stage::new(1).await;
+    let paused = stage.manager.pause(stage.sessions[0]).await.unwrap();
+    let send = |text| stage.manager.submit(stage.sessions[0], Send::new("friend", text)).unwrap();
+    let (first, second, third, fourth) = (send("1"), send("2"), send("3"), send("4"));
+    assert!(matches!(soon(second.cancel()).await, Outcome::Cancelled));
+    drop(third);
+    drop(paused);
+    assert!(soon(first).await.is_done() && soon(fourth).await.is_done());
+    assert_eq!(texts(&stage), ["1", "4"]);
+    assert_idle(&stage).await;
+    assert_eq!(stage.manager.metrics().await.unwrap().cancelled, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detached_operation_goes_on_without_its_ticket() {
+    let stage = Stage::new(1).await;
+    stage.manager.submit(stage.sessions[0], Send::new("friend", "alone")).unwrap().detach();
+    soon(stage.telegram.called(Method::SEND_MESSAGE, 1)).await;
+    assert_eq!(texts(&stage), ["alone"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exclusive_operations_of_a_session_never_overlap_and_shared_ones_do() {
+    let stage = Stage::new(1).await;
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let custom = || {
+        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+        Custom::new(move |_| {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            async move {
+                most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_secs(1)).await; // its work
+                now.fetch_sub(1, Ordering::Relaxed);
+                Ok::<_, CallError>(())
+            }
+        })
+    };
+    let exclusive: Vec<_> =
+        (0..4).map(|_| stage.manager.submit(stage.sessions[0], custom()).unwrap()).collect();
+    soon(join_all(exclusive)).await;
+    assert_eq!(most.load(Ordering::Relaxed), 1);
+    let shared: Vec<_> = (0..4)
+        .map(|_| stage.manager.submit(stage.sessions[0], custom().shared()).unwrap())
+        .collect();
+    soon(join_all(shared)).await;
+    assert_eq!(most.load(Ordering::Relaxed), 3, "as many as there are permits");
+    assert_idle(&stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_exports_run_at_once_than_there_are_permits_and_a_freed_one_is_used() {
+    let stage = Stage::new(9).await;
+    let scrapes = [Method::GET_HISTORY];
+    let watch = stage.telegram.watch(&scrapes);
+    stage.telegram.inject(Fault::delay(Duration::from_millis(100)).on(scrapes[0]).always());
+    let begin = Instant::now();
+    let exports: Vec<_> = (0..27)
+        .map(|n| stage.manager.submit(stage.sessions[n % 9], ExportMessages::of("room")).unwrap())
+        .collect();
+    for outcome in soon(join_all(exports)).await {
+        assert_eq!(outcome.done().unwrap().len(), POSTS);
+    }
+    assert_eq!(watch.most_at_once(), 5);
+    // 27 exports of four pages each, five at a time.
+    let least = Duration::from_millis(100) * 4 * 6;
+    assert!(begin.elapsed() >= least && begin.elapsed() < least * 2, "{:?}", begin.elapsed());
+    assert_idle(&stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_waits_for_a_permit_does_not_block_one_that_needs_another() {
+    let stage = Stage::new(6).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_HISTORY).times(5));
+    let export =
+        |i: usize| stage.manager.submit(stage.sessions[i], ExportMessages::of("room")).unwrap();
+    let holding: Vec<_> = (0..5).map(export).collect();
+    soon(stage.telegram.called(Method::GET_HISTORY, 5)).await;
+    let waiting = export(5);
+    let begin = Instant::now();
+    let send = stage.manager.submit(stage.sessions[5], Send::new("friend", "first")).unwrap();
+    assert!(soon(send).await.is_done());
+    assert!(begin.elapsed() < Duration::from_secs(1));
+    drop(holding);
+    assert!(soon(waiting).await.is_done());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_operation_concerns_nobody_else() {
+    let stage = Stage::new(2).await;
+    let panics = Custom::new(|_| async { panic!("on purpose") });
+    let panics = stage.manager.submit::<Custom<()>>(stage.sessions[0], panics).unwrap();
+    let Outcome::Failed(Failure::Panicked(why)) = soon(panics).await else { panic!("it did not") };
+    assert_eq!(why, "on purpose");
+    for id in &stage.sessions {
+        let send = stage.manager.submit(*id, Send::new("friend", "alive")).unwrap();
+        assert!(soon(send).await.is_done());
+    }
+    assert_idle(&stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_final_and_typed() {
+    let stage = Stage::new(1).await;
+    stage.telegram.inject(Fault::rpc_error(403, "CHAT_WRITE_FORBIDDEN").on(Method::SEND_MESSAGE));
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+    match call_error(soon(send).await) {
+        CallError::Refused { code, name } => {
+            assert_eq!((code, &*name), (403, "CHAT_WRITE_FORBIDDEN"))
+        }
+        other => panic!("{other:?}"),
+    }
+    let nobody = stage.manager.submit(stage.sessions[0], Send::new("@nobody", "x")).unwrap();
+    let error = call_error(soon(nobody).await).to_string();
+    assert!(
+        error.contains("USERNAME_NOT_OCCUPIED") || error.contains("nobody is called"),
+        "{error}"
+    );
+    assert_eq!(stage.manager.metrics().await.unwrap().retried, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_key_ends_its_session_and_no_other() {
+    let stage = Stage::new(2).await;
+    let account = stage.telegram.account("a0").unwrap().id();
+    stage.telegram.inject(Fault::rpc_error(406, "AUTH_KEY_DUPLICATED").by(account));
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+    assert!(matches!(call_error(soon(send).await), CallError::KeyLost { .. }));
+    assert_eq!(stage.manager.session(stage.sessions[0]).unwrap().state, SessionState::KeyLost);
+    match stage.manager.submit(stage.sessions[0], Send::new("friend", "x")) {
+        Err(SubmitError::NotConnected { state, .. }) => assert_eq!(state, SessionState::KeyLost),
+        other => panic!("{other:?}"),
+    }
+    let send = stage.manager.submit(stage.sessions[1], Send::new("friend", "alive")).unwrap();
+    assert!(soon(send).await.is_done());
+}
+
+#[tokio::test(start_paused = true)]
+async fn balancing_goes_round_or_to_the_least_loaded() {
+    let stage = Stage::new(3).await;
+    let send = |stage: &Stage| stage.manager.submit_any(Send::new("friend", "x")).unwrap();
+    let chosen: Vec<_> = (0..4).map(|_| send(&stage).0).collect();
+    let [a, b, c] = stage.sessions[..] else { unreachable!("there are three") };
+    assert_eq!(chosen, [a, b, c, a]);
+
+    let manager = Manager::builder().balance(Balance::LeastLoaded).build().unwrap();
+    let stage = Stage::with(2, manager).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_HISTORY));
+    let busy = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
+    for _ in 0..3 {
+        let (chosen, ticket) = send(&stage);
+        assert_eq!(chosen, stage.sessions[1]);
+        assert!(soon(ticket).await.is_done());
+    }
+    drop(busy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_submission_gets_exactly_one_outcome_also_when_the_session_stops() {
+    let stage = Stage::new(1).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_HISTORY));
+    let running = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
+    soon(stage.telegram.called(Method::GET_HISTORY, 1)).await;
+    let queued: Vec<_> = (0..20)
+        .map(|_| stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap())
+        .collect();
+    let begin = Instant::now();
+    let stopped = soon(stage.manager.remove_session(stage.sessions[0])).await.unwrap();
+    assert_eq!(stopped.survivors, 0);
+    assert!(begin.elapsed() <= Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(matches!(soon(running).await, Outcome::ShutDown));
+    for outcome in soon(join_all(queued)).await {
+        assert!(matches!(outcome, Outcome::ShutDown), "{outcome:?}");
+    }
+    assert!(matches!(
+        stage.manager.submit(stage.sessions[0], Send::new("friend", "x")),
+        Err(SubmitError::Unknown(_))
+    ));
+    let metrics = stage.manager.metrics().await.unwrap();
+    assert_eq!((metrics.sessions, metrics.removed, metrics.shut_down), (0, 1, 21));
+    soon(stage.telegram.connected(0)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_may_finish_while_its_session_drains() {
+    let stage = Stage::new(1).await;
+    stage.telegram.inject(Fault::delay(Duration::from_secs(2)).on(Method::SEND_MESSAGE));
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "last")).unwrap();
+    soon(stage.telegram.called(Method::SEND_MESSAGE, 1)).await;
+    let (report, sent) = soon(async { tokio::join!(stage.manager.shutdown(), send) }).await;
+    assert!(sent.is_done(), "{sent:?}");
+    assert_eq!((report.stopped, report.survivors, report.left), (1, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_ignores_everything_is_reported_as_a_survivor() {
+    let manager = Manager::builder()
+        .stop_budget(Duration::from_millis(200))
+        .shutdown_budget(Duration::from_millis(400))
+        .build()
+        .unwrap();
+    let stage = Stage::with(1, manager).await;
+    let entered = Arc::new(Notify::new());
+    let enters = Arc::clone(&entered);
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Arc::new(std::sync::Mutex::new(Some(released)));
+    let stubborn = Custom::new(move |_| {
+        let (enters, released) = (Arc::clone(&enters), Arc::clone(&released));
+        async move {
+            // Blocks its thread: it never comes to an await at which it could be ended.
+            let released = released.lock().unwrap().take().unwrap();
+            enters.notify_one();
+            let _ = released.recv();
+            Ok::<_, CallError>(())
+        }
+    });
+    let ticket = stage.manager.submit(stage.sessions[0], stubborn).unwrap();
+    soon(entered.notified()).await;
+    let report = soon(stage.manager.shutdown()).await;
+    drop(release);
+    assert_eq!((report.survivors, report.stopped, report.left), (1, 1, 1));
+    assert!(!soon(ticket).await.is_done());
+}
