@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 /// Many Telegram sessions, managed.
@@ -50,6 +51,10 @@ pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
         // Nobody reads what a closed pipe does not take.
         let _ = error.print();
         return ExitCode::SUCCESS;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        eprintln!("error: say what to do: `tgsession demo`, or `tgsession --help`");
+        return ExitCode::from(2);
     }
     let text = error.render().to_string();
     let what = text.lines().next().unwrap_or("error: a wrong command line");

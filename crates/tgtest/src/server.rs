@@ -70,6 +70,11 @@ impl Telegram {
         self.accounts.values()
     }
 
+    /// The number of the user with this user name, whether a client plays it or not.
+    pub fn user(&self, username: &str) -> Option<UserId> {
+        self.state.lock().world.user_named(username).map(|u| u.id)
+    }
+
     /// The number of the channel with this user name.
     pub fn channel(&self, username: &str) -> Option<ChannelId> {
         self.state.lock().world.channel_named(username).map(|c| c.id)

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::DemoError;
 use super::progress::Progress;
 use super::report::{Expected, Report};
-use super::world::{self, account, channel_of};
+use super::world::{self, STRANGER, account, channel_of};
 use crate::cli::Demo;
 
 const PUSHES: usize = 10;
@@ -33,8 +33,12 @@ pub(super) async fn run(options: &Demo) -> Result<Report, DemoError> {
     let violations = count_violations();
     let telegram = world::start(options).await?;
     let failed = |error: &dyn std::error::Error| DemoError::Manager(chain(error));
-    let manager =
-        Manager::builder().scrape_permits(SCRAPE_PERMITS).build().map_err(|e| failed(&e))?;
+    let manager = Manager::builder()
+        .scrape_permits(SCRAPE_PERMITS)
+        // Few sessions have all the work in their queues.
+        .queue_capacity(EXPORTS + SENDS)
+        .build()
+        .map_err(|e| failed(&e))?;
     let mut stage = Stage {
         options,
         progress: Progress::new(options.json),
@@ -213,7 +217,7 @@ impl Stage<'_> {
     /// The next account; somebody else where there is only one.
     fn recipient(&self, n: usize) -> String {
         match self.options.sessions {
-            1 => "mailbox".to_owned(),
+            1 => STRANGER.to_owned(),
             sessions => account((n + 1) % sessions),
         }
     }
@@ -229,11 +233,10 @@ impl Stage<'_> {
 
     /// Lets the server push messages to every account.
     async fn push(&self) -> usize {
-        let accounts: Vec<_> = self.telegram.accounts().map(tgtest::Account::id).collect();
+        let Some(from) = self.telegram.user(STRANGER) else { return 0 };
         let mut pushed = 0;
         for n in 0..PUSHES {
-            for (i, &to) in accounts.iter().enumerate() {
-                let from = accounts[(i + 1) % accounts.len()];
+            for to in self.telegram.accounts().map(tgtest::Account::id) {
                 pushed += usize::from(self.telegram.push_message(to, from, &format!("push {n}")));
             }
             tokio::task::yield_now().await;

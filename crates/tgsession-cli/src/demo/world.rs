@@ -5,6 +5,8 @@ use tgtest::{Channel, StartError, Telegram};
 use super::DemoError;
 use crate::cli::Demo;
 
+/// Somebody who writes to every account, and is written to where there is only one.
+pub(super) const STRANGER: &str = "mailbox";
 const STRANGERS: usize = 450;
 const POSTS: usize = 250;
 
@@ -22,8 +24,7 @@ pub(super) async fn start(options: &Demo) -> Result<Telegram, DemoError> {
     let mut builder = Telegram::builder()
         .port(options.port)
         .accounts("account", options.sessions)
-        // Somebody to write to where there is only one account.
-        .stranger("mailbox");
+        .stranger(STRANGER);
     for c in 0..options.channels {
         let name = channel_of(c, options.channels);
         let channel = Channel::group(&name).strangers(STRANGERS).messages(POSTS);

@@ -1,0 +1,1 @@
+//! Examples that run offline: `cargo run --example violation`, `sessions`, `loopback`.
