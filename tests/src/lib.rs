@@ -66,3 +66,8 @@ pub fn config(telegram: &Telegram, username: &str) -> SessionConfig {
 pub async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(3600), future).await.expect("it happens")
 }
+
+/// The examples of the README compile, and those that can run do.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

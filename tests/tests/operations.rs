@@ -291,7 +291,7 @@ async fn a_refusal_is_final_and_typed() {
     let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
     match call_error(soon(send).await) {
         CallError::Refused { code, name } => {
-            assert_eq!((code, &*name), (403, "CHAT_WRITE_FORBIDDEN"))
+            assert_eq!((code, &*name), (403, "CHAT_WRITE_FORBIDDEN"));
         }
         other => panic!("{other:?}"),
     }

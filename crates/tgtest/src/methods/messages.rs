@@ -202,7 +202,7 @@ mod tests {
                 min_id,
                 hash: 0,
             };
-            page(&all, arguments).iter().map(|m| m.id).collect::<Vec<_>>()
+            page(&all, &arguments).iter().map(|m| m.id).collect::<Vec<_>>()
         };
         assert_eq!(ids(0, 0, 100, 0), (151..=250).rev().collect::<Vec<_>>());
         assert_eq!(ids(151, 0, 100, 0), (51..=150).rev().collect::<Vec<_>>());

@@ -47,7 +47,7 @@ pub(crate) fn encrypt(key: &AuthKey, key_id: i64, mut plain: Vec<u8>) -> Vec<u8>
 /// Decrypts a client's packet in place; what it returns still has its padding. `None` if it was not made
 /// with this key.
 pub(crate) fn decrypt<'a>(key: &AuthKey, packet: &'a mut [u8]) -> Option<&'a [u8]> {
-    if packet.len() < HEADER + 32 || (packet.len() - HEADER) % 16 != 0 {
+    if packet.len() < HEADER + 32 || !(packet.len() - HEADER).is_multiple_of(16) {
         return None;
     }
     let message_key: [u8; 16] = first(&packet[8..]);
