@@ -12,7 +12,7 @@ use tgsession::{
 use tgtest::{Fault, Method};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use workspace_tests::{Stage, soon};
+use workspace_tests::{Stage, eventually as soon};
 
 const LIMIT: Duration = Duration::from_secs(30);
 

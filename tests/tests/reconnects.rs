@@ -48,8 +48,9 @@ async fn measure() {
     // The first round fills the allocator's caches.
     reconnect().await;
     let before = resident_kib();
-    for _ in 0..10 {
+    for _ in 0..std::env::var("ROUNDS").map_or(10, |n| n.parse().unwrap()) {
         reconnect().await;
+        eprintln!("{}", resident_kib());
     }
     let grown = resident_kib().saturating_sub(before);
     eprintln!("{before} KiB before, {grown} KiB more after ten reconnects of {SESSIONS} sessions");

@@ -9,7 +9,7 @@ lockorder::hierarchy! {
     /// the manager was built with another time.
     pub Locks (timeout: 30 s) {
         level 1 {
-            /// Guards the register of the sessions' actors: who runs, and how to stop it.
+            /// Guards the register of the sessions' actors: who runs, with which key, and since when.
             /// Contended by adding, removing, listing and the shutdown.
             GlobalTasks = "manager.tasks",
             /// Guards the totals that change outside of operations.
@@ -37,7 +37,7 @@ lockorder::hierarchy! {
         }
         level 5 {
             /// Guards the table of a session's tasks.
-            /// Contended by tasks that start, by listing, and by stopping the session.
+            /// Contended by tasks that start, and by listing.
             SessionTasks = "session.tasks",
         }
         level 6 {

@@ -30,7 +30,7 @@
 //!
 //! # Layers
 //!
-//! Everything flows one way. `hierarchy` is the table of locks. `telegram` is all that touches grammers.
+//! Everything flows one way. `hierarchy` is the table of locks. `telegram` opens connections and sorts errors.
 //! `events` are what happens to accounts and the handlers that are told. `operation` is what a session can be
 //! asked to do. `session` is the actor of one account. `manager` is many of them.
 //!
@@ -39,8 +39,9 @@
 //! - Two exclusive operations of one session never overlap; updates keep flowing meanwhile.
 //! - No more exports run at once than there are permits; what waits, backs off or is held by a flood wait
 //!   holds none.
-//! - Each event reaches each handler of its session once, in order. A handler that fails or panics concerns
-//!   nobody else.
+//! - Each event reaches each handler of its session once, in order, unless handlers are so slow that more
+//!   wait than there is room for: those are dropped, counted and logged. A handler that fails or panics
+//!   concerns nobody else.
 //! - Each submitted operation gets exactly one [`Outcome`], when all that it held is back.
 //! - A flood wait holds the whole account, and its work is not given to another.
 //!

@@ -20,9 +20,11 @@ const BASE: Duration = Duration::from_secs(2);
 /// Decides after attempt number `attempts` (from 1 on) of an operation failed.
 ///
 /// A flood wait is not a failure of the operation, so it uses up no retry: the account waits for the time
-/// that Telegram says.
+/// that Telegram says. A custom operation is never called twice.
 pub(crate) fn next(kind: Kind, attempts: u32, error: &CallError) -> Next {
     match error {
+        // What it did before it was flooded would be done twice.
+        CallError::Flood { .. } if kind == Kind::Custom => Next::GiveUp,
         CallError::Flood { wait } => Next::After(*wait),
         CallError::Unavailable { .. } if attempts <= kind.retries() => {
             Next::After(BASE * 2_u32.saturating_pow(attempts - 1))
@@ -54,6 +56,7 @@ mod tests {
     fn a_flood_wait_sets_the_time_and_uses_up_no_retry() {
         let flood = CallError::Flood { wait: Duration::from_secs(3600) };
         assert_eq!(next(Kind::Send, 9, &flood), Next::After(Duration::from_secs(3600)));
+        assert_eq!(next(Kind::Custom, 1, &flood), Next::GiveUp);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One TCP connection, from its first byte to its last.
 
-use std::io;
-use std::mem::MaybeUninit;
+use std::io::{self, Read};
 use std::pin::Pin;
 
 use futures_util::StreamExt;
@@ -100,7 +99,7 @@ impl Connection {
                     }
                 }
                 Some(late) = self.late.next() => self.on_late(late),
-                Some(command) = inbox.recv() => self.on_command(command)?,
+                Some(command) = inbox.recv() => self.on_command(command).await?,
                 () = until(deadline) => return Err(Closed::Silent),
             }
             self.flush().await?;
@@ -200,7 +199,7 @@ impl Connection {
         drop(served);
     }
 
-    fn on_command(&mut self, command: Command) -> Result<(), Closed> {
+    async fn on_command(&mut self, command: Command) -> Result<(), Closed> {
         match command {
             Command::Push(update) => {
                 if let Some(client) = self.client.as_mut().filter(|c| c.session.is_open()) {
@@ -208,16 +207,31 @@ impl Connection {
                 }
             }
             Command::AreYouThere(answer) => {
-                // Asks the kernel: the runtime may not have heard yet that the client hung up.
-                let peeked = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
-                if matches!(peeked, Ok(0)) {
-                    return Err(Closed::ByClient);
-                }
+                self.read_what_is_there().await?;
                 let _ = answer.send(());
             }
             Command::Close => return Err(Closed::ByServer),
         }
         Ok(())
+    }
+
+    /// Asks the kernel, since the runtime may not have heard yet that the client hung up. Only a socket that
+    /// has nothing to say has a client at its other end.
+    async fn read_what_is_there(&mut self) -> Result<(), Closed> {
+        let mut bytes = [0; 4096];
+        loop {
+            let read = (&*SockRef::from(&self.stream)).read(&mut bytes);
+            match read {
+                Ok(0) => return Err(Closed::ByClient),
+                Ok(n) => {
+                    self.received.extend_from_slice(&bytes[..n]);
+                    self.on_bytes(n).await?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     async fn flush(&mut self) -> Result<(), Closed> {

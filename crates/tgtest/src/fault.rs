@@ -63,6 +63,7 @@ pub struct Fault {
     pub(crate) effect: Effect,
     method: Option<Method>,
     account: Option<UserId>,
+    spared: usize,
     left: Option<usize>,
 }
 
@@ -108,7 +109,7 @@ impl Fault {
     }
 
     fn new(effect: Effect) -> Self {
-        Self { effect, method: None, account: None, left: Some(1) }
+        Self { effect, method: None, account: None, spared: 0, left: Some(1) }
     }
 
     /// Only for calls of this method.
@@ -120,6 +121,12 @@ impl Fault {
     /// Only for calls of this account.
     pub fn by(mut self, account: UserId) -> Self {
         self.account = Some(account);
+        self
+    }
+
+    /// Spares the first so many calls.
+    pub fn after(mut self, calls: usize) -> Self {
+        self.spared = calls;
         self
     }
 
@@ -159,6 +166,10 @@ impl Faults {
     pub(crate) fn strike(&mut self, method: Method, account: Option<UserId>) -> Struck {
         let mut struck = Struck { effect: None, delay: Duration::ZERO };
         for fault in self.0.iter_mut().filter(|fault| fault.concerns(method, account)) {
+            if fault.spared > 0 {
+                fault.spared -= 1;
+                continue;
+            }
             match &fault.effect {
                 Effect::Delay(delay) => struck.delay += *delay,
                 _ if struck.effect.is_some() => continue,

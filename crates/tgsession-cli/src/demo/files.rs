@@ -9,7 +9,7 @@ const OTHERS: u64 = 64;
 
 /// Raises the limit of open files as far as these sessions need it.
 pub(super) fn allow(sessions: usize) -> Result<(), DemoError> {
-    let needed = sessions as u64 * 2 + OTHERS;
+    let needed = (sessions as u64).saturating_mul(2).saturating_add(OTHERS);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|limit| limit >= needed) {
         return Ok(());

@@ -48,7 +48,7 @@ pub(crate) enum DemoError {
     #[error("the loopback Telegram did not start: {0}")]
     World(tgtest::StartError),
     /// The manager could not be built, or a session not added.
-    #[error("{0}: try fewer --sessions")]
+    #[error("a session could not be connected: {0}; try fewer --sessions")]
     Manager(String),
 }
 

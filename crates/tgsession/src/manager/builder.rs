@@ -1,11 +1,13 @@
 //! The times and sizes of a manager.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 
 use lockorder::Hierarchy;
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::admission::Gate;
 use super::metrics::Metrics;
@@ -188,7 +190,8 @@ impl Builder {
             registry,
             next_id: AtomicU64::new(1),
             cursor: AtomicUsize::new(0),
-            closed: AtomicBool::new(false),
+            closed: CancellationToken::new(),
+            adding: TaskTracker::new(),
             shutdown_budget,
             settings,
         })))

@@ -4,7 +4,7 @@ use lockorder::AcquireError;
 use thiserror::Error;
 
 use crate::id::SessionId;
-use crate::session::{ConnectError, SessionState};
+use crate::session::{ConnectError, SessionState, Stopped};
 use crate::telegram::CallError;
 
 /// Why a session was not added.
@@ -17,16 +17,12 @@ pub enum AddError {
     /// A lock of the manager was not free in time.
     #[error("the session was not added: a lock was not free in time")]
     Lock(#[from] AcquireError),
+    /// A session with the same key is there: two connections with one key lose it.
+    #[error("session {0} has the same key: remove it first, or sign in once more for another key")]
+    AlreadyAdded(SessionId),
     /// The manager takes no more sessions.
     #[error("the manager is shutting down")]
     ShuttingDown,
-}
-
-impl From<RemoveError> for AddError {
-    fn from(_: RemoveError) -> Self {
-        // It was added, and taken back because the manager shuts down.
-        Self::ShuttingDown
-    }
 }
 
 /// Why a session was not removed.
@@ -36,9 +32,14 @@ pub enum RemoveError {
     /// There is none with this number.
     #[error("there is no session {0}")]
     Unknown(SessionId),
-    /// A lock was not free in time.
-    #[error("the session was stopped but not removed: a lock was not free in time")]
-    Lock(#[from] AcquireError),
+    /// It was stopped, and is still listed: a lock was not free in time. Try again.
+    #[error("session {} was stopped but not removed, because a lock was not free in time: try again", stopped.id)]
+    Lock {
+        /// How it ended.
+        stopped: Stopped,
+        /// Which lock, and who held it.
+        source: AcquireError,
+    },
 }
 
 /// Why a session was not connected again.
@@ -64,7 +65,7 @@ pub enum SubmitError {
     #[error("there is no session {0}")]
     Unknown(SessionId),
     /// No session could take it.
-    #[error("no session is connected")]
+    #[error("no session is connected: add one, or wait until one is connected again")]
     NobodyConnected,
     /// The session cannot work.
     #[error("session {session} is not connected: it is {state:?}")]
@@ -75,7 +76,9 @@ pub enum SubmitError {
         state: SessionState,
     },
     /// The queue takes no more.
-    #[error("the queue of session {session} is full: {depth} operations wait in it")]
+    #[error(
+        "the queue of session {session} is full: {depth} operations wait in it, try again later"
+    )]
     QueueFull {
         /// The session.
         session: SessionId,

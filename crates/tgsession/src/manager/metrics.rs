@@ -80,15 +80,6 @@ impl Metrics {
         Ok(())
     }
 
-    /// Keeps what a session had counted when it is removed.
-    pub(super) async fn absorb(&self, core: &Core) -> Result<(), AcquireError> {
-        self.change(|totals| {
-            totals.removed += 1;
-            totals.past.count(core);
-        })
-        .await
-    }
-
     pub(super) async fn totals(
         &self,
     ) -> Result<MutexGuard<'_, GlobalMetrics, Totals>, AcquireError> {
@@ -97,6 +88,12 @@ impl Metrics {
 }
 
 impl Totals {
+    /// Keeps what a session had counted when it is removed.
+    pub(super) fn absorb(&mut self, core: &Core) {
+        self.removed += 1;
+        self.past.count(core);
+    }
+
     /// Everything so far: the past and what the present sessions have counted.
     pub(super) fn with<'a>(&self, sessions: impl Iterator<Item = &'a Core>) -> MetricsSnapshot {
         let mut snapshot =

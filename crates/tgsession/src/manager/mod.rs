@@ -14,7 +14,7 @@ mod tasks;
 mod views;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use admission::Gate;
 pub use balance::Balance;
@@ -28,6 +28,8 @@ pub use tasks::{GlobalTask, GlobalTaskTable};
 pub use views::ViewError;
 
 use lockorder::AcquireError;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::hierarchy::GlobalTasks;
 use crate::id::SessionId;
@@ -66,7 +68,9 @@ struct Inner {
     next_id: AtomicU64,
     /// Where the next round starts.
     cursor: AtomicUsize,
-    closed: AtomicBool,
+    closed: CancellationToken,
+    /// Sessions that are being added.
+    adding: TaskTracker,
     shutdown_budget: std::time::Duration,
 }
 
@@ -85,54 +89,57 @@ impl Manager {
     /// Dropped before it returns, it leaves no connection and no entry behind.
     pub async fn add_session(&self, config: SessionConfig) -> Result<SessionId, AddError> {
         let inner = &self.0;
-        if inner.closed.load(Ordering::Relaxed) {
+        let _adding = inner.adding.token();
+        if inner.closed.is_cancelled() {
             return Err(AddError::ShuttingDown);
         }
+        tokio::select! {
+            biased;
+            () = inner.closed.cancelled() => Err(AddError::ShuttingDown),
+            added = self.add(config) => added,
+        }
+    }
+
+    /// No lock is held while Telegram is asked, and none while another of the same level is.
+    async fn add(&self, config: SessionConfig) -> Result<SessionId, AddError> {
+        let inner = &self.0;
         let id = SessionId(inner.next_id.fetch_add(1, Ordering::Relaxed));
-        let entry = inner.tasks.enter(id, &config.label).await?;
+        let entry = inner.tasks.enter(id, &config).await?;
         let admission = Arc::clone(&inner.gate) as Arc<dyn Admission>;
         let session = Session::connect(id, config, inner.settings.clone(), admission).await?;
-        if let Err(error) = inner.metrics.change(|totals| totals.added += 1).await {
-            session.stop().await;
-            return Err(error.into());
-        }
+        inner.metrics.change(|totals| totals.added += 1).await?;
         inner.registry.insert(Record::new(session));
         entry.keep();
-        if inner.closed.load(Ordering::Relaxed) {
-            // The shutdown may have looked before the session was there.
-            self.take(id).await?;
-            return Err(AddError::ShuttingDown);
-        }
         Ok(id)
     }
 
     /// Stops a session and forgets it: its queue is answered, what runs may finish within the budget.
     ///
     /// # Errors
-    /// If there is no such session, or somebody kept it for longer than the lock timeout; it is stopped
-    /// then, but still listed.
+    /// If there is no such session; or if somebody kept it or the register for longer than the lock timeout:
+    /// it is stopped then, but still listed.
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it leaves the session stopping.
+    /// Dropped before it returns, it leaves the session ended at once, and perhaps still listed. Not to be
+    /// called by a handler of the session, for which it would wait.
     pub async fn remove_session(&self, id: SessionId) -> Result<Stopped, RemoveError> {
-        self.take(id).await
-    }
-
-    async fn take(&self, id: SessionId) -> Result<Stopped, RemoveError> {
-        let inner = &self.0;
-        let record = inner.registry.get(id).ok_or(RemoveError::Unknown(id))?;
+        let record = self.0.registry.get(id).ok_or(RemoveError::Unknown(id))?;
         let stopped = record.session.stop().await;
-        self.forget(&record).await?;
-        Ok(stopped)
+        match self.forget(&record).await {
+            Ok(()) => Ok(stopped),
+            Err(source) => Err(RemoveError::Lock { stopped, source }),
+        }
     }
 
-    /// Takes a stopped session off the books: levels 3, 1 and 1, one after the other.
+    /// Takes a stopped session off the books: levels 3, 1 and 1, one after the other. It is listed until the
+    /// last step, so that it can be tried again.
     async fn forget(&self, record: &Record) -> Result<(), AcquireError> {
         let (inner, id) = (&self.0, record.session.core.id);
         record.retire(inner.settings.lock_timeout).await?;
+        inner.tasks.leave(id).await?;
+        let mut totals = inner.metrics.totals().await?;
         if inner.registry.remove(id) {
-            inner.tasks.leave(id).await?;
-            inner.metrics.absorb(&record.session.core).await?;
+            totals.absorb(&record.session.core);
         }
         Ok(())
     }
@@ -147,6 +154,7 @@ impl Manager {
     /// Dropped before it returns, the session connects again with its next call.
     pub async fn reconnect(&self, id: SessionId) -> Result<(), ReconnectError> {
         let record = self.0.registry.get(id).ok_or(ReconnectError::Unknown(id))?;
+        let _visit = record.session.core.visit();
         let mut slot = record.slot.write_within(self.0.settings.lock_timeout).await?;
         record.session.reconnect().await?;
         slot.reconnects += 1;

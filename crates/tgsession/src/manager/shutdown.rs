@@ -1,6 +1,5 @@
 //! The end of a manager.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -32,8 +31,11 @@ impl Manager {
     pub async fn shutdown(&self) -> ShutdownReport {
         let inner = &self.0;
         let begin = Instant::now();
-        inner.closed.store(true, Ordering::Relaxed);
         let end = begin + inner.shutdown_budget;
+        inner.closed.cancel();
+        inner.adding.close();
+        // Those that are being added hear of it at once, and are added or gone after this.
+        let _ = timeout_at(end, inner.adding.wait()).await;
         let ends = inner.registry.all().into_iter().map(|record| {
             // Each is a holder of its own: they take the same locks, one after the other.
             lockorder::branch(async move {

@@ -8,8 +8,9 @@ use lockorder::AcquireError;
 use lockorder::tokio::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use super::GlobalTasks;
+use super::{AddError, GlobalTasks};
 use crate::id::SessionId;
+use crate::session::SessionConfig;
 
 /// The actor of a session.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct GlobalTask {
     pub label: String,
     /// Since when it is there.
     pub since: Instant,
+    /// Tells its key from others.
+    key: Option<u64>,
 }
 
 /// The actors of a manager, by session.
@@ -53,10 +56,19 @@ impl Tasks {
         Self { limit, table: Arc::default() }
     }
 
-    /// Enters an actor; it is taken out again unless the entry is kept.
-    pub(super) async fn enter(&self, id: SessionId, label: &str) -> Result<Entry, AcquireError> {
-        let task = GlobalTask { label: label.to_owned(), since: Instant::now() };
-        self.table().await?.0.insert(id, task);
+    /// Enters an actor, unless one with its key is there; it is taken out again unless the entry is kept.
+    pub(super) async fn enter(
+        &self,
+        id: SessionId,
+        config: &SessionConfig,
+    ) -> Result<Entry, AddError> {
+        let key = config.fingerprint();
+        let mut table = self.table().await?;
+        if let Some(other) = table.0.iter().find(|(_, task)| key.is_some() && task.key == key) {
+            return Err(AddError::AlreadyAdded(*other.0));
+        }
+        let task = GlobalTask { label: config.label.clone(), since: Instant::now(), key };
+        table.0.insert(id, task);
         Ok(Entry { kept: false, id, table: Arc::clone(&self.table) })
     }
 

@@ -4,14 +4,17 @@
 //! short, and ask for nothing of an outer level under it.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use lockorder::AcquireError;
+use lockorder::tokio::OwnedMutexGuard;
 use thiserror::Error;
 
 use super::{GlobalTaskTable, Manager, MetricsSnapshot, Record, Totals};
 use crate::events::HandlerTable;
+use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
-use crate::session::{Core, Line, TaskTable};
+use crate::session::{Line, TaskTable, Visit};
 
 /// Why there is nothing to look at.
 #[derive(Debug, Error)]
@@ -74,8 +77,10 @@ impl Manager {
         id: SessionId,
     ) -> Result<impl Deref<Target = Line> + Send + use<>, ViewError> {
         let record = self.record(id)?;
-        let core: &Core = &record.session.core;
-        Ok(std::sync::Arc::clone(&core.line).lock_owned_within(core.settings.lock_timeout).await?)
+        let core = &record.session.core;
+        let visit = core.visit();
+        let line = Arc::clone(&core.line).lock_owned_within(core.settings.lock_timeout).await?;
+        Ok(Paused { line, _visit: visit })
     }
 
     /// The tasks of a session (level 5). While the result exists the session starts no task.
@@ -106,7 +111,21 @@ impl Manager {
         Ok(self.record(id)?.session.core.handlers.read().await?)
     }
 
-    fn record(&self, id: SessionId) -> Result<std::sync::Arc<Record>, ViewError> {
+    fn record(&self, id: SessionId) -> Result<Arc<Record>, ViewError> {
         self.0.registry.get(id).ok_or(ViewError::Unknown(id))
+    }
+}
+
+/// The operation lock, and that operations know of it.
+struct Paused {
+    line: OwnedMutexGuard<SessionOperation, Line>,
+    _visit: Visit,
+}
+
+impl Deref for Paused {
+    type Target = Line;
+
+    fn deref(&self) -> &Line {
+        &self.line
     }
 }

@@ -24,6 +24,8 @@ use crate::telegram::CallError;
 pub struct Custom<T> {
     function: Box<dyn Fn(Client) -> BoxFuture<'static, Result<T, CallError>> + Send>,
     terms: Terms,
+    /// It was called, and did not come back with an answer.
+    unfinished: bool,
 }
 
 impl<T> Custom<T> {
@@ -34,7 +36,7 @@ impl<T> Custom<T> {
         Fut: Future<Output = Result<T, CallError>> + Send + 'static,
     {
         let function = Box::new(move |client| function(client).boxed());
-        Self { function, terms: Kind::Custom.terms() }
+        Self { function, terms: Kind::Custom.terms(), unfinished: false }
     }
 
     /// Lets it run beside other operations of its session.
@@ -65,8 +67,17 @@ impl<T: Send + 'static> Work for Custom<T> {
         self.terms
     }
 
+    fn may_have_acted(&self) -> bool {
+        self.unfinished
+    }
+
     fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<T, Failure>> {
-        let result = (self.function)(context.client.clone());
-        async move { Ok(result.await?) }.boxed()
+        async move {
+            self.unfinished = true;
+            let result = (self.function)(context.client.clone()).await;
+            self.unfinished = result.as_ref().is_err_and(CallError::maybe_executed);
+            Ok(result?)
+        }
+        .boxed()
     }
 }

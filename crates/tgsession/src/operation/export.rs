@@ -1,6 +1,8 @@
 //! Reading chats, page by page. What has been read stays read: an attempt after a failure goes on with the
 //! page that failed.
 
+use std::collections::HashMap;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use grammers_client::{Client, tl};
@@ -85,7 +87,11 @@ impl ExportMembers {
             };
             let read = i32::try_from(page.participants.len()).unwrap_or(i32::MAX);
             self.offset += read;
-            self.rows.extend(page.users.into_iter().filter_map(member));
+            // Of users there are more: whoever invited or promoted somebody.
+            let mut users: HashMap<i64, Member> =
+                page.users.into_iter().filter_map(member).map(|m| (m.user, m)).collect();
+            let ids = page.participants.iter().filter_map(participant);
+            self.rows.extend(ids.filter_map(|id| users.remove(&id)));
             if read == 0 || self.offset >= page.count {
                 return Ok(std::mem::take(&mut self.rows));
             }
@@ -175,6 +181,17 @@ fn member(user: enums::User) -> Option<Member> {
             Some(Member { user: u.id, username: u.username, name: u.first_name })
         }
         enums::User::Empty(_) => None,
+    }
+}
+
+/// The user that an entry of the list is about; channels and users who left are not members.
+fn participant(entry: &enums::ChannelParticipant) -> Option<i64> {
+    match entry {
+        enums::ChannelParticipant::Participant(p) => Some(p.user_id),
+        enums::ChannelParticipant::ParticipantSelf(p) => Some(p.user_id),
+        enums::ChannelParticipant::Creator(p) => Some(p.user_id),
+        enums::ChannelParticipant::Admin(p) => Some(p.user_id),
+        enums::ChannelParticipant::Banned(_) | enums::ChannelParticipant::Left(_) => None,
     }
 }
 

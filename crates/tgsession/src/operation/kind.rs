@@ -45,7 +45,7 @@ pub struct Terms {
 }
 
 impl Kind {
-    /// The usual terms of the kind: see the table of this module.
+    /// The usual terms of the kind: see the table of `operation`.
     pub(crate) fn terms(self) -> Terms {
         let (lane, seconds) = match self {
             Self::Monitor => (Lane::Free, 3600),

@@ -54,6 +54,13 @@ mod work {
         #[doc(hidden)]
         fn terms(&self) -> Terms;
 
+        /// Whether Telegram may have executed it although no answer says so. Once it may have, only a
+        /// result says otherwise.
+        #[doc(hidden)]
+        fn may_have_acted(&self) -> bool {
+            false
+        }
+
         /// One attempt. It keeps what it has reached in itself, so that the next attempt goes on from there.
         #[doc(hidden)]
         fn attempt<'a>(

@@ -41,6 +41,10 @@ pub struct Monitoring {
 
 impl Monitor {
     /// Calls this function with each event.
+    ///
+    /// It runs while the session's handlers are kept in place: it may submit operations and wait for them,
+    /// but what changes handlers or ends the session ([`Monitoring::stop`], another `Monitor` on the same
+    /// session, removing the session, shutting down) waits for it, and belongs into a task of its own.
     pub fn new<F, Fut>(handler: F) -> Self
     where
         F: Fn(Arc<Event>) -> Fut + Send + Sync + 'static,
@@ -57,7 +61,8 @@ impl fmt::Debug for Monitor {
 }
 
 impl Monitoring {
-    /// Removes the handler. When this returns it is not running, and will not run again.
+    /// Removes the handler. When this returns it is not running, and will not run again. Not to be called
+    /// by a handler of the same session, for which it would wait.
     ///
     /// # Errors
     /// If the session's handlers are busy for longer than the lock timeout; the handler stays in place.

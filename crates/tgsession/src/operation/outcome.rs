@@ -20,7 +20,7 @@ pub enum Outcome<T> {
     Done(T),
     /// It was not done.
     Failed(Failure),
-    /// It was sent, and the answer never came: Telegram may have executed it.
+    /// It was sent, and what came of it is not known: Telegram may have executed it.
     MaybeExecuted(Failure),
     /// It waited in the queue for as long as the queue lets it, and was not started.
     ExpiredInQueue {
@@ -63,15 +63,12 @@ pub enum Failure {
     /// A lock or permit did not come free in time.
     #[error("a lock was not free in time")]
     Lock(#[from] AcquireError),
+    /// It was stopped in the middle.
+    #[error("it was stopped in the middle: {0}")]
+    Interrupted(&'static str),
     /// The operation panicked. Nobody else is concerned.
     #[error("the operation panicked: {0}")]
     Panicked(String),
-}
-
-impl Failure {
-    pub(crate) fn maybe_executed(&self) -> bool {
-        matches!(self, Self::Call(CallError::Unavailable { maybe_executed: true, .. }))
-    }
 }
 
 /// The right to an operation's outcome: a future of it.

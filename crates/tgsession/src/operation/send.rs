@@ -8,12 +8,14 @@ use crate::telegram::{CallError, Target, resolve};
 /// Sends a text message to one recipient.
 ///
 /// It carries a number that stays the same over all attempts, by which Telegram recognises a message that it
-/// has accepted: an attempt after a lost answer does not deliver twice.
-#[derive(Clone, Debug)]
+/// has accepted: an attempt after a lost answer does not deliver twice. So each is for one submission.
+#[derive(Debug)]
 pub struct Send {
     to: Target,
     text: String,
     random_id: i64,
+    /// A request is on its way, or was when its connection broke.
+    on_its_way: bool,
 }
 
 /// A message that Telegram has accepted.
@@ -29,7 +31,8 @@ impl Send {
     pub fn new(to: impl Into<Target>, text: impl Into<String>) -> Self {
         let mut random = [0; 8];
         getrandom::fill(&mut random).expect("the system has a source of randomness");
-        Self { to: to.into(), text: text.into(), random_id: i64::from_le_bytes(random) }
+        let random_id = i64::from_le_bytes(random);
+        Self { to: to.into(), text: text.into(), random_id, on_its_way: false }
     }
 }
 
@@ -38,6 +41,10 @@ impl Work for Send {
 
     fn terms(&self) -> Terms {
         Kind::Send.terms()
+    }
+
+    fn may_have_acted(&self) -> bool {
+        self.on_its_way
     }
 
     fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<Sent, Failure>> {
@@ -68,12 +75,17 @@ impl Work for Send {
                 suggested_post: None,
                 rich_message: None,
             };
+            let was_on_its_way = std::mem::replace(&mut self.on_its_way, true);
             match context.client.invoke(&request).await.map_err(CallError::from) {
                 Ok(_) => Ok(Sent { by_earlier_attempt: false }),
                 Err(error) if error.is("RANDOM_ID_DUPLICATE") => {
                     Ok(Sent { by_earlier_attempt: true })
                 }
-                Err(error) => Err(error.into()),
+                Err(error) => {
+                    // A refusal says what became of this request, and nothing of an earlier one.
+                    self.on_its_way = was_on_its_way || error.maybe_executed();
+                    Err(error.into())
+                }
             }
         }
         .boxed()

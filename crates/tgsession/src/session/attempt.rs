@@ -1,9 +1,9 @@
 //! One attempt of one operation, in a task of its own.
 //!
 //! The locks are taken in their order: a permit (2), the manager's lease on the session (3), the session's
-//! operation lock (4). The session is claimed between the first two, so that an operation that cannot run
-//! gives its permit back at once. All of them are dropped before the runner hears of the end, and so before
-//! the caller does.
+//! operation lock (4). The session is claimed after the permit, so that an operation that cannot run gives
+//! its permit back at once; and where somebody else wants the session, it is waited for before a permit is.
+//! All locks are dropped before the runner hears of the end, and so before the caller does.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -21,7 +21,6 @@ use super::job::{End, Job};
 use super::runner::Note;
 use crate::hierarchy::SessionOperation;
 use crate::operation::{Context, Failure, Lane};
-use crate::telegram::CallError;
 
 /// How an attempt ended.
 pub(super) enum Verdict {
@@ -40,34 +39,54 @@ struct Locks<'a> {
     _permit: Option<Grant>,
 }
 
+/// An operation on its way. Whatever happens to its task, the runner gets it back.
+struct Underway {
+    job: Option<Job>,
+    started: bool,
+    notes: mpsc::UnboundedSender<Note>,
+}
+
+impl Underway {
+    fn end(&mut self, verdict: Verdict) {
+        if let Some(job) = self.job.take() {
+            // If the runner is gone, so is the session: dropping the job says that.
+            let _ = self.notes.send(Note::Ended { job, started: self.started, verdict });
+        }
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.end(match std::thread::panicking() {
+            true => Verdict::Failed(Failure::Panicked("outside of the operation".to_owned())),
+            false => Verdict::Ended(End::ShutDown),
+        });
+    }
+}
+
 pub(super) fn spawn(core: &Arc<Core>, job: Job, notes: mpsc::UnboundedSender<Note>) {
     let name = match job.terms.exclusive {
         true => "operation",
         false => "shared operation",
     };
     let own = Arc::clone(core);
-    core.tasks.spawn(name, |registered| async move {
-        let core = own;
-        let mut job = job;
-        let mut started = false;
-        let verdict = match registered {
-            Ok(()) => run(&core, &mut job, &notes, &mut started).await,
-            Err(error) => Verdict::Failed(error.into()),
-        };
-        // If the runner is gone, so is the session: dropping the job says that.
-        let _ = notes.send(Note::Ended { job, started, verdict });
-    });
+    let underway = Underway { job: Some(job), started: false, notes };
+    core.tasks.spawn(name, |registered| drive(own, underway, registered));
 }
 
-async fn run(
-    core: &Arc<Core>,
-    job: &mut Job,
-    notes: &mpsc::UnboundedSender<Note>,
-    started: &mut bool,
-) -> Verdict {
+async fn drive(core: Arc<Core>, mut underway: Underway, registered: Result<(), AcquireError>) {
+    let verdict = match registered {
+        Ok(()) => run(&core, &mut underway).await,
+        Err(error) => Verdict::Failed(error.into()),
+    };
+    underway.end(verdict);
+}
+
+async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
+    let Some(job) = underway.job.as_mut() else { return Verdict::Busy };
     let (cancel, giving_up) = (job.cancel.clone(), core.giving_up.clone());
     let lane = job.terms.lane;
-    let locks = tokio::select! {
+    let mut locks = tokio::select! {
         biased;
         () = cancel.cancelled() => return Verdict::Ended(End::Cancelled),
         () = core.draining.cancelled() => return Verdict::Ended(End::ShutDown),
@@ -77,16 +96,15 @@ async fn run(
             Err(error) => return Verdict::Failed(error.into()),
         },
     };
-    *started = true;
-    let _ = notes.send(Note::Started(lane));
-    let mut locks = locks;
+    underway.started = true;
+    let _ = underway.notes.send(Note::Started(lane));
     if let Some(line) = locks.line.as_mut() {
         line.running = Some((job.kind(), Instant::now()));
     }
     let verdict = tokio::select! {
         biased;
-        () = cancel.cancelled() => interrupted(lane, End::Cancelled, "it was cancelled"),
-        () = giving_up.cancelled() => interrupted(lane, End::ShutDown, "the session stopped"),
+        () = cancel.cancelled() => Verdict::Ended(End::Cancelled),
+        () = giving_up.cancelled() => Verdict::Ended(End::ShutDown),
         verdict = attempt(core, job) => verdict,
     };
     if let Some(line) = locks.line.as_mut() {
@@ -102,40 +120,42 @@ async fn lock(
     lane: Lane,
     exclusive: bool,
 ) -> Result<Option<Locks<'_>>, AcquireError> {
-    let permit = core.admission.permit(lane).await?;
-    let turn = exclusive.then(|| core.turn());
-    if matches!(turn, Some(None)) {
+    let limit = core.settings.lock_timeout;
+    if core.has_visitors() {
+        // Without a permit, which others can use; then once more from the start.
+        let _lease = core.admission.lease(core.id).await?;
+        if exclusive {
+            drop(core.line.lock_within(limit).await?);
+        }
         return Ok(None);
     }
-    let Some(lease) = core.admission.lease(core.id).await? else { return Ok(None) };
-    let line = match exclusive {
-        true => Some(core.line.lock_within(core.settings.lock_timeout).await?),
+    let permit = core.admission.permit(lane).await?;
+    let turn = match exclusive {
+        true => match core.turn() {
+            Some(turn) => Some(turn),
+            None => return Ok(None),
+        },
         false => None,
     };
-    Ok(Some(Locks { line, _lease: Some(lease), _turn: turn.flatten(), _permit: permit }))
+    let Some(lease) = core.admission.lease(core.id).await? else { return Ok(None) };
+    let line = match exclusive {
+        true => Some(core.line.lock_within(limit).await?),
+        false => None,
+    };
+    Ok(Some(Locks { line, _lease: Some(lease), _turn: turn, _permit: permit }))
 }
 
 async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {
-    let (limit, lane) = (job.terms.timeout, job.terms.lane);
-    let context = Context { client: &core.connection.client, handlers: &core.handlers };
+    let Some(live) = core.live() else { return Verdict::Busy };
+    let limit = job.terms.timeout;
+    let context = Context { client: &live.connection.client, handlers: &core.handlers };
     let attempt = AssertUnwindSafe(job.attempt(context)).catch_unwind();
     match timeout(limit, attempt).await {
         Ok(Ok(Ok(()))) => Verdict::Done,
         Ok(Ok(Err(failure))) => Verdict::Failed(failure),
         Ok(Err(panic)) => Verdict::Failed(Failure::Panicked(message(&*panic))),
-        Err(_) => interrupted(lane, End::TimedOut(limit), "it took too long"),
+        Err(_) => Verdict::Ended(End::TimedOut(limit)),
     }
-}
-
-/// An operation that changes something and was stopped in the middle may have been executed.
-fn interrupted(lane: Lane, end: End, why: &str) -> Verdict {
-    Verdict::Ended(match lane {
-        Lane::Operate => End::MaybeExecuted(Failure::Call(CallError::Unavailable {
-            reason: why.to_owned(),
-            maybe_executed: true,
-        })),
-        Lane::Free | Lane::Scrape => end,
-    })
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

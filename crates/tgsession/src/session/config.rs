@@ -19,7 +19,7 @@ impl SessionConfig {
     /// An account that is signed in. `label` is what logs and listings call it; keep phone numbers out of
     /// it. `api_id` is the number of the application that the account signed in with.
     pub fn new(label: impl Into<String>, session: SessionData, api_id: i32) -> Self {
-        Self { label: label.into(), credentials: Credentials { session, api_id } }
+        Self { label: label.into(), credentials: Credentials::new(session, api_id) }
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
+use std::time::Duration;
+
 use lockorder::tokio::Mutex;
 use once_cell::sync::OnceCell;
 use tokio::sync::watch;
@@ -12,12 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
 use super::config::Settings;
+use super::live::Live;
+use super::streams;
 use super::tasks::Tasks;
 use crate::events::Handlers;
 use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
 use crate::operation::Kind;
-use crate::telegram::{Connection, Identity};
+use crate::telegram::{CallError, Credentials, Identity};
 
 /// How a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,16 +33,19 @@ pub enum SessionState {
     Connected,
     /// Its line broke and is being made again.
     Reconnecting,
+    /// A task without which it cannot work ended by itself: remove it and add it again.
+    Failed,
     /// Telegram does not accept its key any more. Only signing in again helps.
     KeyLost,
     /// It is stopping, or has stopped.
     Stopped,
 }
 
-const STATES: [SessionState; 5] = [
+const STATES: [SessionState; 6] = [
     SessionState::Connecting,
     SessionState::Connected,
     SessionState::Reconnecting,
+    SessionState::Failed,
     SessionState::KeyLost,
     SessionState::Stopped,
 ];
@@ -60,7 +67,7 @@ pub struct SessionStatus {
     /// How many operations it has in all: waiting, for a permit too, and running.
     pub load: usize,
     /// How much longer Telegram wants the account to wait.
-    pub blocked_for: Option<std::time::Duration>,
+    pub blocked_for: Option<Duration>,
 }
 
 /// What a session is doing: the value that its operation lock guards.
@@ -109,9 +116,15 @@ pub(crate) struct Core {
     pub(crate) id: SessionId,
     pub(crate) label: String,
     pub(crate) settings: Settings,
-    pub(crate) connection: Connection,
+    pub(crate) credentials: Credentials,
+    /// The connection in use: replaced by reconnecting, gone once the session stops.
+    live: watch::Sender<Option<Arc<Live>>>,
     pub(crate) admission: Arc<dyn Admission>,
     pub(crate) identity: OnceCell<Identity>,
+    /// What Telegram called the loss of the key.
+    lost: OnceCell<String>,
+    /// Those who hold the session, or wait for it, without being one of its operations.
+    visitors: AtomicUsize,
     /// Level 4.
     pub(crate) line: Arc<Mutex<SessionOperation, Line>>,
     /// Level 5.
@@ -125,7 +138,7 @@ pub(crate) struct Core {
     pub(crate) load: Arc<AtomicUsize>,
     state: AtomicU8,
     /// Until when Telegram wants the account to wait.
-    pub(crate) blocked_until: watch::Sender<Option<Instant>>,
+    blocked_until: watch::Sender<Option<Instant>>,
     /// No more operations start, those that run may finish.
     pub(crate) draining: CancellationToken,
     /// Operations that run are given up.
@@ -137,13 +150,16 @@ impl Core {
         id: SessionId,
         label: String,
         settings: Settings,
-        connection: Connection,
+        credentials: Credentials,
         admission: Arc<dyn Admission>,
     ) -> Self {
         Self {
             id,
             label,
-            connection,
+            credentials,
+            live: watch::Sender::new(None),
+            lost: OnceCell::new(),
+            visitors: AtomicUsize::new(0),
             admission,
             identity: OnceCell::new(),
             line: Arc::default(),
@@ -167,10 +183,11 @@ impl Core {
 
     /// Changes the state, unless it is one that no session comes back from.
     pub(crate) fn set_state(&self, state: SessionState) {
-        let is_final = |s: u8| {
-            STATES[usize::from(s)] == SessionState::Stopped
-                || (STATES[usize::from(s)] == SessionState::KeyLost
-                    && state != SessionState::Stopped)
+        // Nothing but a stop comes after a failure or a lost key, and nothing after a stop.
+        let is_final = |now: u8| match STATES[usize::from(now)] {
+            SessionState::Stopped => true,
+            SessionState::KeyLost | SessionState::Failed => state != SessionState::Stopped,
+            _ => false,
         };
         let to = STATES.iter().position(|s| *s == state).unwrap_or(0);
         // Fewer than 256 states.
@@ -183,6 +200,49 @@ impl Core {
         }
     }
 
+    /// Telegram has answered.
+    pub(crate) fn works(&self) {
+        if self.state() == SessionState::Reconnecting {
+            self.set_state(SessionState::Connected);
+        }
+    }
+
+    pub(crate) fn lose_key(&self, name: &str) {
+        // The first loss is the one that says why.
+        let _ = self.lost.set(name.to_owned());
+        self.set_state(SessionState::KeyLost);
+    }
+
+    /// The loss of the key, if it is lost.
+    pub(crate) fn lost(&self) -> Option<CallError> {
+        self.lost.get().map(|name| CallError::KeyLost { name: name.clone() })
+    }
+
+    /// Telegram wants the account to wait.
+    pub(crate) fn block_for(&self, wait: Duration) {
+        Counts::add(&self.counts.flood_waits);
+        let until = Instant::now() + wait;
+        self.blocked_until.send_modify(|blocked| *blocked = (*blocked).max(Some(until)));
+    }
+
+    pub(crate) fn live(&self) -> Option<Arc<Live>> {
+        self.live.borrow().clone()
+    }
+
+    pub(crate) fn set_live(&self, live: Option<Arc<Live>>) {
+        self.live.send_replace(live);
+    }
+
+    pub(crate) fn has_visitors(&self) -> bool {
+        self.visitors.load(Ordering::Acquire) != 0
+    }
+
+    /// Announces somebody who wants the session for himself: operations wait for him without a permit.
+    pub(crate) fn visit(self: &Arc<Self>) -> Visit {
+        self.visitors.fetch_add(1, Ordering::AcqRel);
+        Visit(Arc::clone(self))
+    }
+
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Acquire)
     }
@@ -193,9 +253,12 @@ impl Core {
         (!was_busy).then(|| Turn(Arc::clone(self)))
     }
 
+    /// Until when nothing may start, if Telegram wants the account to wait.
+    pub(crate) fn blocked(&self) -> Option<Instant> {
+        *self.blocked_until.borrow()
+    }
+
     pub(crate) fn status(&self) -> SessionStatus {
-        let until = *self.blocked_until.borrow();
-        let now = Instant::now();
         SessionStatus {
             id: self.id,
             label: self.label.clone(),
@@ -203,7 +266,7 @@ impl Core {
             identity: self.identity.get().cloned(),
             queued: self.queued.load(Ordering::Relaxed),
             load: self.load.load(Ordering::Relaxed),
-            blocked_for: until.filter(|until| *until > now).map(|until| until - now),
+            blocked_for: streams::rest(*self.blocked_until.borrow()),
         }
     }
 }
@@ -223,5 +286,14 @@ pub(crate) struct Turn(Arc<Core>);
 impl Drop for Turn {
     fn drop(&mut self) {
         self.0.busy.store(false, Ordering::Release);
+    }
+}
+
+/// Somebody who wants the session for himself, until this is dropped.
+pub(crate) struct Visit(Arc<Core>);
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.0.visitors.fetch_sub(1, Ordering::AcqRel);
     }
 }

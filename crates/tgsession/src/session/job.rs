@@ -21,17 +21,17 @@ pub(crate) struct Job {
     /// Attempts so far.
     pub(crate) attempts: u32,
     pub(crate) cancel: CancellationToken,
+    /// Given back before the answer: whoever has the answer sees it.
+    load: Load,
     work: Box<dyn Erased>,
     /// Cancels with the job, so that nobody waits for the cancellation of one that is gone.
     _gone: DropGuard,
-    _load: Load,
 }
 
 /// How an operation ends, if it does not bring its result.
 #[derive(Debug)]
 pub(crate) enum End {
     Failed(Failure),
-    MaybeExecuted(Failure),
     Expired(Duration),
     TimedOut(Duration),
     Cancelled,
@@ -55,8 +55,8 @@ impl Job {
             attempts: 0,
             _gone: cancel.clone().drop_guard(),
             cancel,
-            work: Box::new(Typed { operation, result: None, reply }),
-            _load: Load::new(load),
+            load: Load::new(load),
+            work: Box::new(Typed { operation, result: None, reply: Some(reply) }),
         };
         (job, ticket)
     }
@@ -73,26 +73,29 @@ impl Job {
 
     /// Answers with what the attempt brought.
     pub(crate) fn finish(self) {
-        self.work.answer(End::ShutDown);
+        self.end(End::ShutDown);
     }
 
-    /// Answers that it brought nothing.
+    /// Answers that it brought nothing; or that it may have, where nobody knows.
     pub(crate) fn end(self, end: End) {
-        self.work.answer(end);
+        let Self { load, mut work, .. } = self;
+        drop(load);
+        work.answer(end);
     }
 }
 
 trait Erased: Send {
     fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<(), Failure>>;
 
-    /// Answers with the result if there is one, else with `end`.
-    fn answer(self: Box<Self>, end: End);
+    /// Answers, once: with the result if there is one, else with what `end` comes to.
+    fn answer(&mut self, end: End);
 }
 
+/// Dropped unanswered, it answers too.
 struct Typed<O: Operation> {
     operation: O,
     result: Option<O::Output>,
-    reply: Reply<O::Output>,
+    reply: Option<Reply<O::Output>>,
 }
 
 impl<O: Operation> Erased for Typed<O> {
@@ -104,17 +107,41 @@ impl<O: Operation> Erased for Typed<O> {
         .boxed()
     }
 
-    fn answer(self: Box<Self>, end: End) {
-        let outcome = match (self.result, end) {
-            (Some(result), _) => Outcome::Done(result),
-            (None, End::Failed(failure)) => Outcome::Failed(failure),
-            (None, End::MaybeExecuted(failure)) => Outcome::MaybeExecuted(failure),
-            (None, End::Expired(waited)) => Outcome::ExpiredInQueue { waited },
-            (None, End::TimedOut(after)) => Outcome::TimedOut { after },
-            (None, End::Cancelled) => Outcome::Cancelled,
-            (None, End::ShutDown) => Outcome::ShutDown,
-        };
-        self.reply.answer(outcome);
+    fn answer(&mut self, end: End) {
+        let Some(reply) = self.reply.take() else { return };
+        reply.answer(match self.result.take() {
+            Some(result) => Outcome::Done(result),
+            None if self.operation.may_have_acted() => Outcome::MaybeExecuted(end.into_failure()),
+            None => end.into_outcome(),
+        });
+    }
+}
+
+impl<O: Operation> Drop for Typed<O> {
+    fn drop(&mut self) {
+        self.answer(End::ShutDown);
+    }
+}
+
+impl End {
+    fn into_outcome<T>(self) -> Outcome<T> {
+        match self {
+            Self::Failed(failure) => Outcome::Failed(failure),
+            Self::Expired(waited) => Outcome::ExpiredInQueue { waited },
+            Self::TimedOut(after) => Outcome::TimedOut { after },
+            Self::Cancelled => Outcome::Cancelled,
+            Self::ShutDown => Outcome::ShutDown,
+        }
+    }
+
+    fn into_failure(self) -> Failure {
+        Failure::Interrupted(match self {
+            Self::Failed(failure) => return failure,
+            Self::Expired(_) => "it waited too long for another attempt",
+            Self::TimedOut(_) => "it took too long",
+            Self::Cancelled => "it was cancelled",
+            Self::ShutDown => "its session stopped",
+        })
     }
 }
 

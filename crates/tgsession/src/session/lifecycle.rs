@@ -1,10 +1,10 @@
-//! The life of a session: connect, submit, stop.
+//! The life of a session: connect, submit, reconnect, stop.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use lockorder::AcquireError;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -14,32 +14,22 @@ use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
 use super::core::{Core, SessionState};
 use super::job::Job;
+use super::live::Live;
 use super::runner::{Note, Runner};
 use super::streams;
+use crate::events::Event;
 use crate::id::SessionId;
 use crate::operation::{Operation, Ticket};
-use crate::telegram::{CallError, Connection, Parts};
+use crate::telegram::CallError;
 
 /// Why a session did not connect.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// Telegram did not accept it or could not be reached.
-    #[error("{label}: Telegram did not let the session in")]
-    Call {
-        /// What the config called it.
-        label: String,
-        /// What Telegram said.
-        source: CallError,
-    },
-    /// A lock did not come free in time.
-    #[error("{label}: a lock was not free in time")]
-    Lock {
-        /// What the config called it.
-        label: String,
-        /// Which, and who held it.
-        source: AcquireError,
-    },
+#[error("{label}: Telegram did not let the session in")]
+pub struct ConnectError {
+    /// What the config called it.
+    pub label: String,
+    /// What Telegram said.
+    pub source: CallError,
 }
 
 /// How a session ended.
@@ -59,6 +49,8 @@ pub struct Stopped {
 pub(crate) struct Session {
     pub(crate) core: Arc<Core>,
     notes: mpsc::UnboundedSender<Note>,
+    /// For the pump of the next connection.
+    events: mpsc::WeakSender<Event>,
     jobs: AtomicU64,
 }
 
@@ -69,6 +61,17 @@ pub(crate) enum SubmitRefusal {
     State(SessionState),
 }
 
+impl SessionConfig {
+    /// A number by which two configs with one key are recognised; `None` without a key. Says nothing of the
+    /// key itself.
+    pub(crate) fn fingerprint(&self) -> Option<u64> {
+        let key = self.credentials.key()?;
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        Some(hasher.finish())
+    }
+}
+
 impl Session {
     /// Connects an account and starts its tasks; holds no lock while it talks to Telegram.
     pub(crate) async fn connect(
@@ -77,33 +80,25 @@ impl Session {
         settings: Settings,
         admission: Arc<dyn Admission>,
     ) -> Result<Self, ConnectError> {
-        let Parts { connection, io, updates } = Connection::prepare(config.credentials);
-        let limit = settings.connect_timeout;
-        let core = Arc::new(Core::new(id, config.label.clone(), settings, connection, admission));
-        let abandoned = Abandon(Some(&core));
-        core.tasks.spawn("io", |registered| async move {
-            match registered {
-                Ok(()) => io.run().await,
-                Err(error) => warn!(%error, "no line without its entry in the table of tasks"),
-            }
-        });
-        let failed = |source| ConnectError::Call { label: config.label.clone(), source };
-        let identity = core.connection.identify(limit).await.map_err(failed)?;
+        let SessionConfig { label, credentials } = config;
+        let (events, inbox) = mpsc::channel(settings.event_capacity);
+        let core = Arc::new(Core::new(id, label.clone(), settings, credentials, admission));
+        let abandoned = EndUnlessKept(Some(&core));
+        let weak = events.downgrade();
+        let (live, identity) =
+            Live::open(&core, events).await.map_err(|source| ConnectError { label, source })?;
         // Set once, by the only task that knows this core.
         let _ = core.identity.set(identity);
-        let stream = core.connection.stream(updates).await.map_err(failed)?;
+        core.set_live(Some(live));
 
-        let (events, inbox) = mpsc::channel(core.settings.event_capacity);
         let (notes, submitted) = mpsc::unbounded_channel();
         let runner = Runner::new(Arc::clone(&core), notes.clone());
-        let own = Arc::clone(&core);
-        core.tasks.spawn("pump", |_| streams::pump(own, stream, events));
         let own = Arc::clone(&core);
         core.tasks.spawn("dispatcher", |_| streams::dispatch(own, inbox));
         core.tasks.spawn("runner", |_| runner.run(submitted));
         core.set_state(SessionState::Connected);
         abandoned.keep();
-        Ok(Self { core, notes, jobs: AtomicU64::new(0) })
+        Ok(Self { core, notes, events: weak, jobs: AtomicU64::new(0) })
     }
 
     /// Puts an operation into the queue.
@@ -131,30 +126,42 @@ impl Session {
         Ok(ticket)
     }
 
-    /// Hangs up and connects again.
+    /// Closes the connection to its end, then opens another. Nothing else may use the session meanwhile.
     pub(crate) async fn reconnect(&self) -> Result<(), CallError> {
-        self.core.set_state(SessionState::Reconnecting);
-        self.core.connection.hang_up();
-        self.core.connection.identify(self.core.settings.connect_timeout).await?;
-        self.core.set_state(SessionState::Connected);
+        let core = &self.core;
+        // The dispatcher lives as long as a pump does: this keeps it over the change.
+        let stopped = || CallError::Invalid("the session has stopped".to_owned());
+        let events = self.events.upgrade().ok_or_else(stopped)?;
+        core.set_state(SessionState::Reconnecting);
+        if let Some(live) = core.live() {
+            live.close();
+            live.closed().await;
+        }
+        let (live, _) = Live::open(core, events).await?;
+        core.set_live(Some(live));
+        core.works();
         Ok(())
     }
 
     /// Stops within the budget: takes no more operations, lets those that run finish for half of it, then
-    /// gives them up, hangs up, and ends what is left.
+    /// gives them up, hangs up, and ends what is left. Dropped half-way, it ends everything at once.
     pub(crate) async fn stop(&self) -> Stopped {
         let core = &self.core;
         let begin = Instant::now();
         let budget = core.settings.stop_budget;
+        let dropped = EndUnlessKept(Some(core));
         core.set_state(SessionState::Stopped);
         core.draining.cancel();
         let _ = timeout_at(begin + budget / 2, self.notes.closed()).await;
         core.giving_up.cancel();
         let _ = timeout_at(begin + budget * 3 / 4, self.notes.closed()).await;
-        core.connection.close();
+        if let Some(live) = core.live() {
+            live.close();
+        }
         let _ = timeout_at(begin + budget * 7 / 8, core.tasks.join()).await;
-        core.tasks.kill();
+        core.end();
         let _ = timeout_at(begin + budget, core.tasks.join()).await;
+        dropped.keep();
         let stopped = Stopped { id: core.id, took: begin.elapsed(), survivors: core.tasks.len() };
         match stopped.survivors {
             0 => info!(session = %core.id, took = ?stopped.took, "stopped"),
@@ -164,28 +171,38 @@ impl Session {
     }
 }
 
-impl Drop for Session {
-    /// A session that nobody stopped ends with its manager.
-    fn drop(&mut self) {
-        self.core.connection.close();
-        self.core.tasks.kill();
+impl Core {
+    /// Ends the connection and every task at its next await.
+    fn end(&self) {
+        self.draining.cancel();
+        self.giving_up.cancel();
+        if let Some(live) = self.live() {
+            live.close();
+        }
+        self.tasks.kill();
     }
 }
 
-/// Ends the tasks of a session that did not connect, or whose caller gave up.
-struct Abandon<'a>(Option<&'a Arc<Core>>);
+impl Drop for Session {
+    /// A session that nobody stopped ends with its manager.
+    fn drop(&mut self) {
+        self.core.end();
+    }
+}
 
-impl Abandon<'_> {
+/// Ends a session that did not connect or did not stop, because its caller gave up.
+struct EndUnlessKept<'a>(Option<&'a Arc<Core>>);
+
+impl EndUnlessKept<'_> {
     fn keep(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Abandon<'_> {
+impl Drop for EndUnlessKept<'_> {
     fn drop(&mut self) {
         if let Some(core) = self.0 {
-            core.connection.close();
-            core.tasks.kill();
+            core.end();
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The highest priority goes first, and among equals the one that came first. An operation that waits rises
 //! by a priority every [`AGEING`], so that nothing waits for ever behind what keeps coming.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -25,16 +26,17 @@ impl Queue {
 
     /// The operation to start next in a lane; exclusive ones only if the session is free for them.
     pub(super) fn take(&mut self, lane: Lane, free: bool, now: Instant) -> Option<Job> {
-        let next = self
-            .jobs
+        let at = self.next(lane, free, now)?.0;
+        Some(self.jobs.swap_remove(at))
+    }
+
+    fn next(&self, lane: Lane, free: bool, now: Instant) -> Option<(usize, &Job)> {
+        self.jobs
             .iter()
             .enumerate()
             .filter(|(_, job)| job.terms.lane == lane && job.not_before <= now)
             .filter(|(_, job)| free || !job.terms.exclusive)
-            .max_by_key(|(_, job)| {
-                (rank(job, now), std::cmp::Reverse((job.submitted, job.number)))
-            })?;
-        Some(self.jobs.swap_remove(next.0))
+            .max_by_key(|(_, job)| (rank(job, now), Reverse((job.submitted, job.number))))
     }
 
     /// Takes out one that is given up.
@@ -43,15 +45,32 @@ impl Queue {
         Some(self.jobs.swap_remove(at))
     }
 
-    /// Takes out those that have waited for too long.
-    pub(super) fn expired(&mut self, wait: Duration, now: Instant) -> Vec<Job> {
-        self.jobs.extract_if(.., |job| deadline(job, wait) <= now).collect()
+    /// The rank of what [`take`](Self::take) would bring.
+    pub(super) fn rank(&self, lane: Lane, free: bool, now: Instant) -> Option<u64> {
+        self.next(lane, free, now).map(|(_, job)| rank(job, now))
+    }
+
+    /// Takes out those that have waited for too long. The time that the account is blocked is no waiting.
+    pub(super) fn expired(
+        &mut self,
+        wait: Duration,
+        blocked: Option<Instant>,
+        now: Instant,
+    ) -> Vec<Job> {
+        self.jobs.extract_if(.., |job| deadline(job, wait, blocked) <= now).collect()
     }
 
     /// When something happens by itself: one may start again, or expires.
-    pub(super) fn next_change(&self, wait: Duration, now: Instant) -> Option<Instant> {
-        let starts = self.jobs.iter().map(|job| job.not_before).filter(|at| *at > now);
-        starts.chain(self.jobs.iter().map(|job| deadline(job, wait))).min()
+    pub(super) fn next_change(
+        &self,
+        wait: Duration,
+        blocked: Option<Instant>,
+        now: Instant,
+    ) -> Option<Instant> {
+        let starts =
+            self.jobs.iter().map(|job| job.not_before.max(blocked.unwrap_or(job.not_before)));
+        let starts = starts.filter(|at| *at > now);
+        starts.chain(self.jobs.iter().map(|job| deadline(job, wait, blocked))).min()
     }
 
     pub(super) fn drain(&mut self) -> Vec<Job> {
@@ -65,8 +84,8 @@ fn rank(job: &Job, now: Instant) -> u64 {
 }
 
 /// The time that an operation may not start in is not waiting in the queue.
-fn deadline(job: &Job, wait: Duration) -> Instant {
-    job.submitted.max(job.not_before) + wait
+fn deadline(job: &Job, wait: Duration, blocked: Option<Instant>) -> Instant {
+    job.submitted.max(job.not_before).max(blocked.unwrap_or(job.submitted)) + wait
 }
 
 #[cfg(test)]
@@ -124,10 +143,31 @@ mod tests {
         let mut paused = job(2, Send::new("a", "y"));
         paused.not_before = now + Duration::from_secs(100);
         queue.push(paused);
-        assert_eq!(queue.next_change(wait, now), Some(now + wait));
-        assert_eq!(queue.expired(wait, now + wait).len(), 1);
+        assert_eq!(queue.next_change(wait, None, now), Some(now + wait));
+        assert_eq!(queue.expired(wait, None, now + wait).len(), 1);
         assert!(queue.take(Lane::Operate, true, now + wait).is_none());
-        assert_eq!(queue.next_change(wait, now + wait), Some(now + Duration::from_secs(100)));
-        assert_eq!(queue.expired(wait, now + Duration::from_secs(160)).len(), 1);
+        assert_eq!(queue.next_change(wait, None, now + wait), Some(now + Duration::from_secs(100)));
+        assert_eq!(queue.expired(wait, None, now + Duration::from_secs(160)).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_blocked_account_expires_nothing_and_starts_again_by_itself() {
+        let (mut queue, now, wait) = (Queue::default(), Instant::now(), Duration::from_secs(60));
+        queue.push(job(1, Send::new("a", "x")));
+        let blocked = now + Duration::from_secs(3600);
+        assert_eq!(queue.next_change(wait, Some(blocked), now), Some(blocked));
+        assert_eq!(queue.expired(wait, Some(blocked), blocked).len(), 0);
+        assert_eq!(queue.expired(wait, Some(blocked), blocked + wait).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_risen_goes_before_the_newer_of_another_lane() {
+        let mut queue = Queue::default();
+        queue.push(job(1, Send::new("a", "x")));
+        tokio::time::advance(Duration::from_secs(30)).await;
+        queue.push(job(2, ExportMembers::of("a")));
+        let now = Instant::now();
+        let ranks = [Lane::Operate, Lane::Scrape].map(|lane| queue.rank(lane, true, now));
+        assert!(ranks[0] > ranks[1], "{ranks:?}");
     }
 }

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::attempt::{self, Verdict};
 use super::core::{Core, Counts, SessionState};
@@ -43,6 +43,8 @@ pub(super) struct Runner {
     /// The lanes in which an operation waits for its permit.
     waiting: [bool; Lane::ALL.len()],
     running: usize,
+    /// The queue was answered because the session drains.
+    drained: bool,
     cancelled: FuturesUnordered<BoxFuture<'static, u64>>,
 }
 
@@ -54,6 +56,7 @@ impl Runner {
             queue: Queue::default(),
             waiting: [false; Lane::ALL.len()],
             running: 0,
+            drained: false,
             cancelled: FuturesUnordered::new(),
         }
     }
@@ -62,17 +65,23 @@ impl Runner {
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Note>) {
         let draining = self.core.draining.clone();
         while !(draining.is_cancelled() && self.running == 0) {
-            let wake = self.queue.next_change(self.core.settings.queue_wait, Instant::now());
+            let (wait, now) = (self.core.settings.queue_wait, Instant::now());
+            let wake = self.queue.next_change(wait, self.core.blocked(), now);
             tokio::select! {
                 Some(note) = inbox.recv() => self.on_note(note),
                 Some(number) = self.cancelled.next() => self.on_cancelled(number),
-                () = draining.cancelled(), if !self.is_drained() => self.drain(&mut inbox),
+                () = draining.cancelled(), if !self.drained => self.drain(),
                 () = until(wake) => {}
             }
             self.expire();
             self.launch();
         }
-        self.drain(&mut inbox);
+        // From here on a submission is refused; those that came before are answered.
+        inbox.close();
+        while let Some(note) = inbox.recv().await {
+            self.on_note(note);
+        }
+        self.drain();
     }
 
     fn on_note(&mut self, note: Note) {
@@ -105,6 +114,7 @@ impl Runner {
             Verdict::Busy => self.requeue(job),
             Verdict::Done => {
                 Counts::add(&counts.done);
+                self.core.works();
                 job.finish();
             }
             Verdict::Ended(end) => self.answer(job, end),
@@ -114,17 +124,14 @@ impl Runner {
     }
 
     fn on_failed_call(&mut self, mut job: Job, error: CallError) {
-        let now = Instant::now();
         match &error {
             CallError::Flood { wait } => {
-                Counts::add(&self.core.counts.flood_waits);
                 warn!(session = %self.core.id, ?wait, kind = %job.kind(), "flood wait");
-                let until = now + *wait;
-                self.core.blocked_until.send_modify(|b| *b = (*b).max(Some(until)));
+                self.core.block_for(*wait);
             }
             CallError::KeyLost { name } => {
-                tracing::error!(session = %self.core.id, name, "the key is lost");
-                self.core.set_state(SessionState::KeyLost);
+                error!(session = %self.core.id, name, "the key is lost");
+                self.core.lose_key(name);
             }
             _ => {}
         }
@@ -135,27 +142,23 @@ impl Runner {
                 if matches!(error, CallError::Flood { .. }) {
                     job.attempts -= 1;
                 }
-                job.not_before = now + pause;
+                job.not_before = Instant::now() + pause;
                 self.requeue(job);
             }
-            _ => {
-                let failure = Failure::Call(error);
-                let uncertain = job.terms.lane == Lane::Operate && failure.maybe_executed();
-                let end = if uncertain { End::MaybeExecuted } else { End::Failed };
-                self.answer(job, end(failure));
-            }
+            _ => self.answer(job, End::Failed(error.into())),
         }
     }
 
     /// Back into the queue, which it has not left as far as its limit is concerned.
     fn requeue(&mut self, job: Job) {
-        self.core.queued.fetch_add(1, Ordering::Relaxed);
         if job.cancel.is_cancelled() {
-            self.core.queued.fetch_sub(1, Ordering::Relaxed);
-            self.answer(job, End::Cancelled);
-        } else {
-            self.queue.push(job);
+            return self.answer(job, End::Cancelled);
         }
+        if self.core.draining.is_cancelled() {
+            return self.answer(job, End::ShutDown);
+        }
+        self.core.queued.fetch_add(1, Ordering::Relaxed);
+        self.queue.push(job);
     }
 
     fn on_cancelled(&mut self, number: u64) {
@@ -165,25 +168,29 @@ impl Runner {
     }
 
     fn expire(&mut self) {
-        let now = Instant::now();
-        for job in self.queue.expired(self.core.settings.queue_wait, now) {
+        let (wait, now) = (self.core.settings.queue_wait, Instant::now());
+        for job in self.queue.expired(wait, self.core.blocked(), now) {
             let waited = now - job.submitted;
             self.left_queue(job, End::Expired(waited));
         }
     }
 
-    /// Lets what may start ask for its permit.
+    /// Lets what may start ask for its permit, the highest rank first.
     fn launch(&mut self) {
-        let now = Instant::now();
-        let blocked = self.core.blocked_until.borrow().is_some_and(|until| until > now);
-        if self.core.draining.is_cancelled() || blocked {
-            return self.refuse_if_lost();
-        }
         self.refuse_if_lost();
-        for lane in Lane::ALL {
-            while !self.waiting[lane as usize] {
-                let free = !self.core.is_busy();
-                let Some(job) = self.queue.take(lane, free, now) else { break };
+        let now = Instant::now();
+        let blocked = self.core.blocked().is_some_and(|until| until > now);
+        if self.core.draining.is_cancelled() || blocked {
+            return;
+        }
+        let free = !self.core.is_busy();
+        let mut lanes = Lane::ALL;
+        lanes.sort_by_key(|lane| std::cmp::Reverse(self.queue.rank(*lane, free, now)));
+        for lane in lanes {
+            if self.waiting[lane as usize] {
+                continue;
+            }
+            if let Some(job) = self.queue.take(lane, free, now) {
                 self.core.queued.fetch_sub(1, Ordering::Relaxed);
                 self.waiting[lane as usize] = true;
                 self.running += 1;
@@ -194,22 +201,17 @@ impl Runner {
 
     /// A lost key fails everything that waits.
     fn refuse_if_lost(&mut self) {
-        if self.core.state() == SessionState::KeyLost {
-            for job in self.queue.drain() {
-                let lost = CallError::KeyLost { name: "the session is lost".to_owned() };
-                self.left_queue(job, End::Failed(lost.into()));
-            }
+        if self.core.state() != SessionState::KeyLost {
+            return;
+        }
+        for job in self.queue.drain() {
+            let end = self.core.lost().map_or(End::ShutDown, |lost| End::Failed(lost.into()));
+            self.left_queue(job, end);
         }
     }
 
-    fn is_drained(&self) -> bool {
-        self.core.draining.is_cancelled() && self.core.queued.load(Ordering::Relaxed) == 0
-    }
-
-    fn drain(&mut self, inbox: &mut mpsc::UnboundedReceiver<Note>) {
-        while let Ok(note) = inbox.try_recv() {
-            self.on_note(note);
-        }
+    fn drain(&mut self) {
+        self.drained = true;
         for job in self.queue.drain() {
             self.left_queue(job, End::ShutDown);
         }
@@ -223,13 +225,13 @@ impl Runner {
     fn answer(&self, job: Job, end: End) {
         let counts = &self.core.counts;
         match &end {
-            End::Failed(failure) | End::MaybeExecuted(failure) => {
+            End::Failed(failure) => {
                 Counts::add(&counts.failed);
                 if matches!(failure, Failure::Lock(_)) {
                     Counts::add(&counts.lock_timeouts);
                 }
                 let took: Duration = job.submitted.elapsed();
-                tracing::error!(session = %self.core.id, kind = %job.kind(), ?took, %failure, "failed");
+                error!(session = %self.core.id, kind = %job.kind(), ?took, %failure, "failed");
             }
             End::Expired(_) => Counts::add(&counts.expired),
             End::TimedOut(_) => Counts::add(&counts.timed_out),

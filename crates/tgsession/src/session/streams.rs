@@ -7,51 +7,75 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grammers_client::client::UpdateStream;
-use grammers_mtsender::InvocationError;
 use tokio::sync::mpsc;
-use tracing::warn;
+use tokio::time::Instant;
+use tracing::{error, warn};
 
 use super::core::{Core, Counts, SessionState};
+use super::live::Live;
 use crate::events::Event;
 use crate::telegram::CallError;
 
-/// The pause after the first failure; it doubles up to [`MAX_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// The pause after the second failure in a row; it doubles up to [`MAX_PAUSE`]. After the first there is
+/// none: connections break, and most come back at once.
+const PAUSE: Duration = Duration::from_secs(2);
 const MAX_PAUSE: Duration = Duration::from_secs(16);
 
-/// Owns the stream until the session ends. `next` must not be cancelled, so nothing is selected here: the
-/// stream ends when its connection is closed.
-pub(super) async fn pump(core: Arc<Core>, mut stream: UpdateStream, events: mpsc::Sender<Event>) {
-    let mut pause = FIRST_PAUSE;
+/// Owns the stream until its connection is closed. `next` must not be cancelled, so nothing is selected here:
+/// on a closed connection it ends by itself.
+pub(super) async fn pump(
+    core: Arc<Core>,
+    live: Arc<Live>,
+    mut stream: UpdateStream,
+    events: mpsc::Sender<Event>,
+) {
+    let mut failures = 0;
     loop {
         match stream.next().await {
             Ok(update) => {
-                pause = FIRST_PAUSE;
-                core.set_state(SessionState::Connected);
+                failures = 0;
+                core.works();
                 forward(&core, &events, Event::new(core.id, update));
             }
-            Err(InvocationError::Dropped(_)) => break,
-            Err(error) => match CallError::from(error) {
-                CallError::KeyLost { name } => {
-                    tracing::error!(session = %core.id, name, "the key is lost");
-                    core.set_state(SessionState::KeyLost);
+            Err(_) if live.is_closing() => break,
+            Err(error) => {
+                failures += 1;
+                if !recover(&core, &live, error.into(), failures).await {
                     break;
                 }
-                error => {
-                    core.set_state(SessionState::Reconnecting);
-                    warn!(session = %core.id, %error, ?pause, "the update stream broke");
-                    tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
-                        () = core.giving_up.cancelled() => break,
-                    }
-                    pause = (pause * 2).min(MAX_PAUSE);
-                }
-            },
+            }
         }
     }
     if let Err(error) = stream.sync_update_state().await {
         warn!(session = %core.id, %error, "the update state was not saved");
     }
+}
+
+/// Waits as the failure asks, then proves that the line works; false if it never will again.
+async fn recover(core: &Core, live: &Live, error: CallError, failures: u32) -> bool {
+    let pause = match &error {
+        CallError::KeyLost { name } => {
+            error!(session = %core.id, name, "the key is lost");
+            core.lose_key(name);
+            return false;
+        }
+        CallError::Flood { wait } => {
+            core.block_for(*wait);
+            *wait
+        }
+        _ if failures == 1 => Duration::ZERO,
+        _ => (PAUSE * 2_u32.saturating_pow(failures - 2)).min(MAX_PAUSE),
+    };
+    core.set_state(SessionState::Reconnecting);
+    warn!(session = %core.id, %error, ?pause, "the update stream broke");
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = live.closing() => return true,
+    }
+    if live.connection.identify(core.settings.connect_timeout).await.is_ok() {
+        core.works();
+    }
+    true
 }
 
 fn forward(core: &Core, events: &mpsc::Sender<Event>, event: Event) {
@@ -70,4 +94,10 @@ pub(super) async fn dispatch(core: Arc<Core>, mut events: mpsc::Receiver<Event>)
     while let Some(event) = events.recv().await {
         core.handlers.dispatch(event).await;
     }
+}
+
+/// The rest of a flood wait that Telegram asked for, if there is any.
+pub(super) fn rest(until: Option<Instant>) -> Option<Duration> {
+    let now = Instant::now();
+    until.filter(|until| *until > now).map(|until| until - now)
 }

@@ -100,7 +100,8 @@ impl Tasks {
             }
         };
         // What a task logs, its locks too, says whose it is.
-        let span = tracing::info_span!("session", id = self.session.number(), task = name);
+        let span =
+            tracing::info_span!(parent: None, "session", id = self.session.number(), task = name);
         self.tracker.spawn(task.instrument(span));
     }
 

@@ -8,8 +8,7 @@ use std::time::Duration;
 use grammers_client::client::UpdateStream;
 use grammers_client::{Client, tl};
 use grammers_mtsender::{
-    ConnectionParams, NoRetries, SenderPool, SenderPoolHandle, SenderPoolRunner,
-    UpdatesConfiguration,
+    ConnectionParams, NoRetries, SenderPool, SenderPoolRunner, UpdatesConfiguration,
 };
 use grammers_session::storages::MemorySession;
 use grammers_session::types::{UpdateState, UpdatesState};
@@ -22,10 +21,23 @@ use super::CallError;
 /// What does not fit is dropped by `grammers` without a word, so there is room.
 const UPDATE_CAPACITY: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
 
-/// Who an account is: its session with its key, and the application that uses it.
+/// Who an account is, over all its connections: its session with its key, and the application that uses it.
+#[derive(Clone)]
 pub(crate) struct Credentials {
-    pub(crate) session: SessionData,
-    pub(crate) api_id: i32,
+    session: Arc<MemorySession>,
+    api_id: i32,
+}
+
+impl Credentials {
+    pub(crate) fn new(session: SessionData, api_id: i32) -> Self {
+        Self { session: Arc::new(MemorySession::from(session)), api_id }
+    }
+
+    /// The key in use, if there is one: two connections with one key lose it.
+    pub(crate) fn key(&self) -> Option<[u8; 256]> {
+        let dc = self.session.home_dc_id().ok()?;
+        self.session.dc_option(dc).ok().flatten()?.auth_key
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -37,7 +49,6 @@ impl fmt::Debug for Credentials {
 /// A line to Telegram. It connects with the first call, and again with the next after it broke.
 pub(crate) struct Connection {
     pub(crate) client: Client,
-    handle: SenderPoolHandle,
     session: Arc<MemorySession>,
 }
 
@@ -49,15 +60,14 @@ pub(crate) struct Parts {
 }
 
 impl Connection {
-    /// Prepares a line; nothing is sent yet. `io` must run for anything to happen.
-    pub(crate) fn prepare(credentials: Credentials) -> Parts {
-        let Credentials { session, api_id } = credentials;
-        let session = Arc::new(MemorySession::from(session));
-        let pool = SenderPool::with_configuration(Arc::clone(&session), api_id, parameters());
-        let handle = pool.handle.thin.clone();
+    /// Prepares a line; nothing is sent yet. `io` must run for anything to happen. The line before it must
+    /// be closed to its end.
+    pub(crate) fn prepare(credentials: &Credentials) -> Parts {
+        let session = Arc::clone(&credentials.session);
+        let pool =
+            SenderPool::with_configuration(Arc::clone(&session), credentials.api_id, parameters());
         let client = Client::new(pool.handle);
-        let connection = Self { client, handle, session };
-        Parts { connection, io: pool.runner, updates: pool.updates }
+        Parts { connection: Self { client, session }, io: pool.runner, updates: pool.updates }
     }
 
     /// The numbered, gapless stream of updates from now on, or from where the session was left. Its `next`
@@ -85,7 +95,8 @@ impl Connection {
             saved.map_err(|error| unreadable(&error))?;
         }
         let configuration = UpdatesConfiguration { catch_up: true };
-        self.client.stream_updates(updates, configuration).await.map_err(|error| unreadable(&error))
+        let stream = self.client.stream_updates(updates, configuration).await;
+        stream.map_err(|error| unreadable(&error))
     }
 
     /// Asks Telegram who this is: the cheapest call that proves that the line works.
@@ -99,13 +110,6 @@ impl Connection {
             user: me.id().bare_id_unchecked(),
             username: me.username().map(str::to_owned),
         })
-    }
-
-    /// Hangs up; the next call connects again.
-    pub(crate) fn hang_up(&self) {
-        if let Ok(dc) = self.session.home_dc_id() {
-            self.handle.disconnect_from_dc(dc);
-        }
     }
 
     /// Ends the line for good. Calls that are under way fail, executed or not.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grammers_mtsender::InvocationError;
+use grammers_mtsender::{InvocationError, RpcError};
 use thiserror::Error;
 
 /// Why a call to Telegram brought no result.
@@ -48,19 +48,25 @@ impl CallError {
         matches!(self, Self::Flood { .. } | Self::Unavailable { .. })
     }
 
+    /// Whether Telegram may have executed the call although it brought no result.
+    pub fn maybe_executed(&self) -> bool {
+        matches!(self, Self::Unavailable { maybe_executed: true, .. })
+    }
+
     pub(crate) fn is(&self, wanted: &str) -> bool {
         matches!(self, Self::Refused { name, .. } if name == wanted)
     }
 }
 
 /// Errors of which Telegram says that the key will not work again.
-const FATAL: [&str; 6] = [
+const FATAL: [&str; 7] = [
     "AUTH_KEY_DUPLICATED",
     "AUTH_KEY_UNREGISTERED",
     "AUTH_KEY_INVALID",
     "SESSION_REVOKED",
     "SESSION_EXPIRED",
     "USER_DEACTIVATED",
+    "USER_DEACTIVATED_BAN",
 ];
 
 impl From<InvocationError> for CallError {
@@ -71,8 +77,9 @@ impl From<InvocationError> for CallError {
             InvocationError::Rpc(rpc) if FATAL.contains(&rpc.name.as_str()) => {
                 Self::KeyLost { name: rpc.name }
             }
-            InvocationError::Rpc(rpc) if rpc.code == 420 => {
-                Self::Flood { wait: Duration::from_secs(rpc.value.unwrap_or(1).into()) }
+            // Other errors have this code too, such as those of a frozen account: they name no time.
+            InvocationError::Rpc(RpcError { code: 420, value: Some(seconds @ 1..), .. }) => {
+                Self::Flood { wait: Duration::from_secs(seconds.into()) }
             }
             // Said of a message that was accepted before: not a failure of the server.
             InvocationError::Rpc(rpc) if rpc.name == "RANDOM_ID_DUPLICATE" => {

@@ -1,4 +1,4 @@
-//! Everything that touches `grammers`: connections, calls and their errors.
+//! What is particular about `grammers`: connections, errors of calls, and whom they are about.
 //!
 //! What `grammers` leaves to its user is done here once: no call retries on its own, the connection
 //! parameters are spelled out (their default forks processes), the update channel is large and always

@@ -2,7 +2,7 @@ use grammers_tl_types::{enums, functions as f, types};
 
 use super::{Caller, RpcError, refuse, user_of};
 use crate::tl;
-use crate::world::{Channel, ChannelId, UserId};
+use crate::world::{Channel, ChannelId, Role, UserId};
 
 /// Telegram's limit of one page.
 const MAX_PAGE: i32 = 200;
@@ -37,7 +37,10 @@ pub(super) fn get_participants(
     let offset = usize::try_from(arguments.offset).unwrap_or(0);
     let limit = usize::try_from(arguments.limit.clamp(0, MAX_PAGE)).unwrap_or(0);
     let page: Vec<_> = channel.members.iter().skip(offset).take(limit).collect();
-    let ids: Vec<_> = page.iter().map(|(id, _)| **id).collect();
+    let mut ids: Vec<_> = page.iter().map(|(id, _)| **id).collect();
+    // As on Telegram: of users there are more than of participants, here whoever promoted the admins.
+    let promoter = channel.members.iter().find(|(_, role)| **role != Role::Member);
+    ids.extend(promoter.map(|(id, _)| *id).filter(|id| !ids.contains(id)));
     Ok(types::channels::ChannelParticipants {
         count: channel.members.len() as i32,
         participants: page

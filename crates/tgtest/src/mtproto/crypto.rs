@@ -104,16 +104,32 @@ fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
 
 #[cfg(test)]
 mod tests {
+    use grammers_crypto::{DequeBuffer, encrypt_data_v2};
+
     use super::*;
 
+    /// A packet as a client makes it.
+    fn from_client(key: &AuthKey, body: &[u8]) -> Vec<u8> {
+        let mut buffer = DequeBuffer::with_capacity(body.len(), 64);
+        buffer.extend(body.iter().copied());
+        encrypt_data_v2(&mut buffer, &grammers_crypto::AuthKey::from_bytes(*key));
+        buffer.as_ref().to_vec()
+    }
+
     #[test]
-    fn a_packet_changed_on_the_way_is_refused() {
+    fn what_a_client_encrypts_is_read_and_what_was_changed_on_the_way_is_not() {
         let key = new_auth_key();
-        // What a client would send: the client's encryption is the server's with the other offset.
-        let mut packet = vec![0; HEADER + 64];
-        random(&mut packet);
-        assert!(decrypt(&key, &mut packet).is_none());
-        assert!(decrypt(&key, &mut packet[..HEADER + 40]).is_none());
+        let body: Vec<u8> = (0..100).collect();
+        let packet = from_client(&key, &body);
+        let mut whole = packet.clone();
+        assert_eq!(decrypt(&key, &mut whole).map(|plain| &plain[..100]), Some(&body[..]));
+        for at in [8, HEADER, packet.len() - 1] {
+            let mut changed = packet.clone();
+            changed[at] ^= 1;
+            assert!(decrypt(&key, &mut changed).is_none(), "byte {at}");
+        }
+        assert!(decrypt(&key, &mut packet[..HEADER + 40].to_vec()).is_none());
+        assert!(decrypt(&new_auth_key(), &mut packet.clone()).is_none());
     }
 
     #[test]
