@@ -93,13 +93,29 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::operation::{Custom, ExportMembers, Send};
+    use crate::operation::{Custom, ExportMembers, Operation, Send};
     use crate::telegram::CallError;
 
-    fn job(number: u64, operation: impl crate::operation::Operation) -> Job {
-        let (job, ticket) = Job::new(number, operation, &Arc::default());
+    const WAIT: Duration = Duration::from_secs(60);
+
+    fn job(number: u64, submitted: Instant, operation: impl Operation) -> Job {
+        let (mut job, ticket) = Job::new(number, operation, &Arc::default());
         ticket.detach();
+        job.submitted = submitted;
+        job.not_before = submitted;
         job
+    }
+
+    fn send(number: u64, submitted: Instant) -> Job {
+        job(number, submitted, Send::new("a", "x"))
+    }
+
+    fn custom() -> Custom<()> {
+        Custom::new(|_| async { Ok::<_, CallError>(()) })
+    }
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
     }
 
     fn order(queue: &mut Queue, now: Instant) -> Vec<u64> {
@@ -107,67 +123,57 @@ mod tests {
         std::iter::from_fn(|| next(queue).map(|job| job.number)).collect()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn priority_goes_first_and_then_who_came_first() {
-        let mut queue = Queue::default();
-        queue.push(job(1, Custom::new(|_| async { Ok::<_, CallError>(()) })));
-        queue.push(job(2, Send::new("a", "first")));
-        queue.push(job(3, Send::new("a", "second")));
-        assert_eq!(order(&mut queue, Instant::now()), [2, 3, 1]);
+    #[test]
+    fn priority_goes_first_and_then_who_came_first() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(job(1, now, custom()));
+        queue.push(send(2, now));
+        queue.push(send(3, now));
+        assert_eq!(order(&mut queue, now), [2, 3, 1]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_waits_rises() {
-        let mut queue = Queue::default();
-        queue.push(job(1, Custom::new(|_| async { Ok::<_, CallError>(()) })));
-        tokio::time::advance(Duration::from_secs(12)).await;
-        queue.push(job(2, Send::new("a", "x")));
-        assert_eq!(order(&mut queue, Instant::now()), [1, 2]);
+    #[test]
+    fn what_waits_rises_also_above_the_newer_of_another_lane() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(job(1, now, custom()));
+        queue.push(send(2, now + secs(12)));
+        queue.push(job(3, now + secs(42), ExportMembers::of("a")));
+        let ranks = [Lane::Operate, Lane::Scrape].map(|l| queue.rank(l, true, now + secs(42)));
+        assert!(ranks[0] > ranks[1], "{ranks:?}");
+        assert_eq!(order(&mut queue, now + secs(42)), [3, 1, 2], "lane by lane");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn lanes_do_not_wait_for_each_other_and_a_busy_session_takes_shared_ones() {
-        let mut queue = Queue::default();
-        let now = Instant::now();
-        queue.push(job(1, ExportMembers::of("a")));
-        queue.push(job(2, Custom::new(|_| async { Ok::<_, CallError>(()) }).shared()));
+    #[test]
+    fn lanes_do_not_wait_for_each_other_and_a_busy_session_takes_shared_ones() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(job(1, now, ExportMembers::of("a")));
+        queue.push(job(2, now, custom().shared()));
         assert!(queue.take(Lane::Scrape, false, now).is_none());
         assert_eq!(queue.take(Lane::Operate, false, now).map(|job| job.number), Some(2));
         assert_eq!(queue.take(Lane::Scrape, true, now).map(|job| job.number), Some(1));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn waiting_ends_at_its_deadline_and_a_pause_is_no_waiting() {
-        let (mut queue, now, wait) = (Queue::default(), Instant::now(), Duration::from_secs(60));
-        queue.push(job(1, Send::new("a", "x")));
-        let mut paused = job(2, Send::new("a", "y"));
-        paused.not_before = now + Duration::from_secs(100);
+    #[test]
+    fn waiting_ends_at_its_deadline_and_a_pause_is_no_waiting() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(send(1, now));
+        let mut paused = send(2, now);
+        paused.not_before = now + secs(100);
         queue.push(paused);
-        assert_eq!(queue.next_change(wait, None, now), Some(now + wait));
-        assert_eq!(queue.expired(wait, None, now + wait).len(), 1);
-        assert!(queue.take(Lane::Operate, true, now + wait).is_none());
-        assert_eq!(queue.next_change(wait, None, now + wait), Some(now + Duration::from_secs(100)));
-        assert_eq!(queue.expired(wait, None, now + Duration::from_secs(160)).len(), 1);
+        assert_eq!(queue.next_change(WAIT, None, now), Some(now + WAIT));
+        assert_eq!(queue.expired(WAIT, None, now + WAIT).len(), 1);
+        assert!(queue.take(Lane::Operate, true, now + WAIT).is_none());
+        assert_eq!(queue.next_change(WAIT, None, now + WAIT), Some(now + secs(100)));
+        assert_eq!(queue.expired(WAIT, None, now + secs(160)).len(), 1);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_blocked_account_expires_nothing_and_starts_again_by_itself() {
-        let (mut queue, now, wait) = (Queue::default(), Instant::now(), Duration::from_secs(60));
-        queue.push(job(1, Send::new("a", "x")));
-        let blocked = now + Duration::from_secs(3600);
-        assert_eq!(queue.next_change(wait, Some(blocked), now), Some(blocked));
-        assert_eq!(queue.expired(wait, Some(blocked), blocked).len(), 0);
-        assert_eq!(queue.expired(wait, Some(blocked), blocked + wait).len(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_has_risen_goes_before_the_newer_of_another_lane() {
-        let mut queue = Queue::default();
-        queue.push(job(1, Send::new("a", "x")));
-        tokio::time::advance(Duration::from_secs(30)).await;
-        queue.push(job(2, ExportMembers::of("a")));
-        let now = Instant::now();
-        let ranks = [Lane::Operate, Lane::Scrape].map(|lane| queue.rank(lane, true, now));
-        assert!(ranks[0] > ranks[1], "{ranks:?}");
+    #[test]
+    fn a_blocked_account_expires_nothing_and_starts_again_by_itself() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(send(1, now));
+        let blocked = now + secs(3600);
+        assert_eq!(queue.next_change(WAIT, Some(blocked), now), Some(blocked));
+        assert_eq!(queue.expired(WAIT, Some(blocked), blocked).len(), 0);
+        assert_eq!(queue.expired(WAIT, Some(blocked), blocked + WAIT).len(), 1);
     }
 }
