@@ -72,114 +72,6 @@ async fn members_are_exported_only_where_the_account_is_admin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_export_goes_on_where_a_lost_answer_stopped_it() {
-    let stage = Stage::new(1).await;
-    let begin = Instant::now();
-    stage.telegram.inject(Fault::lose_answer().on(Method::GET_HISTORY).after(1));
-    let export = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
-    assert_eq!(soon(export).await.done().unwrap().len(), POSTS);
-    assert!(begin.elapsed() >= Duration::from_secs(2), "the first pause is 2 s");
-    let pages =
-        stage.telegram.requests().iter().filter(|r| r.method == Method::GET_HISTORY).count();
-    assert_eq!(pages, 5, "three pages, the empty one, and the second page once more");
-    let metrics = stage.manager.metrics().await.unwrap();
-    assert_eq!((metrics.retried, metrics.done, metrics.failed), (1, 1, 0));
-    assert_idle(&stage).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_send_whose_answer_was_lost_is_not_delivered_twice() {
-    let stage = Stage::new(1).await;
-    stage.telegram.inject(Fault::lose_answer().on(Method::SEND_MESSAGE));
-    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "once")).unwrap();
-    let sent = soon(send).await.done().unwrap();
-    assert!(sent.by_earlier_attempt);
-    assert_eq!(texts(&stage), ["once"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_send_that_never_gets_an_answer_may_have_been_executed() {
-    let stage = Stage::new(1).await;
-    stage.telegram.inject(Fault::lose_answer().on(Method::SEND_MESSAGE).times(2));
-    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "maybe")).unwrap();
-    // The second attempt is refused as a duplicate, and that answer is lost too.
-    assert!(matches!(soon(send).await, Outcome::MaybeExecuted(_)));
-    stage.telegram.inject(Fault::silence().on(Method::SEND_MESSAGE));
-    let begin = Instant::now();
-    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "silence")).unwrap();
-    assert!(matches!(soon(send).await, Outcome::MaybeExecuted(_)));
-    assert!(begin.elapsed() >= Duration::from_secs(60), "its timeout");
-    assert_eq!(texts(&stage), ["maybe", "silence"]);
-    assert_idle(&stage).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_may_have_been_executed_stays_so_whatever_comes_after() {
-    let stage = Stage::new(1).await;
-    let send = |text| stage.manager.submit(stage.sessions[0], Send::new("friend", text)).unwrap();
-    let lose = || Fault::lose_answer().on(Method::SEND_MESSAGE);
-
-    stage.telegram.inject(lose());
-    stage
-        .telegram
-        .inject(Fault::rpc_error(403, "CHAT_WRITE_FORBIDDEN").on(Method::SEND_MESSAGE).after(1));
-    assert!(matches!(soon(send("refused later")).await, Outcome::MaybeExecuted(_)));
-
-    stage.telegram.inject(lose());
-    let ticket = send("cancelled between attempts");
-    soon(stage.telegram.called(Method::SEND_MESSAGE, 3)).await;
-    soon(async {
-        while stage.manager.session(stage.sessions[0]).unwrap().queued == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    assert!(matches!(soon(ticket.cancel()).await, Outcome::MaybeExecuted(_)));
-
-    stage.telegram.inject(Fault::silence().on(Method::SEND_MESSAGE));
-    let ticket = send("stopped in the middle");
-    soon(stage.telegram.called(Method::SEND_MESSAGE, 4)).await;
-    soon(stage.manager.remove_session(stage.sessions[0])).await.unwrap();
-    assert!(matches!(soon(ticket).await, Outcome::MaybeExecuted(_)));
-    assert_eq!(
-        texts(&stage),
-        ["refused later", "cancelled between attempts", "stopped in the middle"]
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refused_send_was_not_executed_for_certain() {
-    let stage = Stage::new(1).await;
-    stage.telegram.inject(Fault::silence().on(Method::RESOLVE_USERNAME));
-    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
-    assert!(matches!(soon(send).await, Outcome::TimedOut { .. }), "nothing was sent");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_custom_operation_is_never_called_twice() {
-    let stage = Stage::new(1).await;
-    stage.telegram.inject(Fault::flood_wait(Duration::from_secs(9)).on(Method::GET_USERS));
-    let calls = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&calls);
-    let custom = Custom::new(move |client| {
-        counter.fetch_add(1, Ordering::Relaxed);
-        async move { Ok::<_, CallError>(client.get_me().await?.id()) }
-    });
-    let outcome = soon(stage.manager.submit(stage.sessions[0], custom).unwrap()).await;
-    assert!(matches!(call_error(outcome), CallError::Flood { .. }));
-    assert_eq!(calls.load(Ordering::Relaxed), 1);
-    assert!(stage.manager.session(stage.sessions[0]).unwrap().blocked_for.is_some());
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_error_with_the_code_of_a_flood_but_no_time_is_a_refusal() {
-    let stage = Stage::new(1).await;
-    stage.telegram.inject(Fault::rpc_error(420, "FROZEN_METHOD_INVALID").on(Method::SEND_MESSAGE));
-    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
-    assert!(matches!(call_error(soon(send).await), CallError::Refused { code: 420, .. }));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_session_that_somebody_keeps_costs_no_permit() {
     let stage = Stage::new(4).await;
     // One operation lock at a time is what a task may hold: each is kept by a task of its own.
@@ -206,32 +98,6 @@ async fn a_session_that_somebody_keeps_costs_no_permit() {
     for outcome in soon(join_all(waiting)).await {
         assert!(outcome.is_done());
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_flood_wait_holds_the_account_and_no_other_and_no_permit() {
-    let stage = Stage::new(2).await;
-    // Longer than the queue lets anything wait: but this is no waiting in the queue.
-    let wait = Duration::from_secs(90);
-    let account = stage.telegram.account("a0").unwrap().id();
-    stage.telegram.inject(Fault::flood_wait(wait).on(Method::SEND_MESSAGE).by(account));
-    let begin = Instant::now();
-    let flooded = stage.manager.submit(stage.sessions[0], Send::new("friend", "1")).unwrap();
-    soon(stage.telegram.called(Method::SEND_MESSAGE, 1)).await;
-    let behind = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
-    let others =
-        (0..3).map(|_| stage.manager.submit(stage.sessions[1], Send::new("friend", "x")).unwrap());
-    for outcome in soon(join_all(others)).await {
-        assert!(outcome.is_done());
-    }
-    assert!(begin.elapsed() < Duration::from_secs(1));
-    let blocked = stage.manager.session(stage.sessions[0]).unwrap().blocked_for.unwrap();
-    assert!(blocked <= wait && blocked > wait - Duration::from_secs(1), "{blocked:?}");
-    let (flooded, behind) = soon(async { tokio::join!(flooded, behind) }).await;
-    assert!(flooded.is_done() && behind.is_done());
-    assert!(begin.elapsed() >= wait && begin.elapsed() < wait + Duration::from_secs(1));
-    assert_eq!(stage.manager.metrics().await.unwrap().flood_waits, 1);
-    assert_idle(&stage).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -366,59 +232,6 @@ async fn an_operation_that_waits_for_a_permit_does_not_block_one_that_needs_anot
     assert!(begin.elapsed() < Duration::from_secs(1));
     drop(holding);
     assert!(soon(waiting).await.is_done());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panicking_operation_concerns_nobody_else() {
-    let stage = Stage::new(2).await;
-    let panics = Custom::new(|_| async { panic!("on purpose") });
-    let panics = stage.manager.submit::<Custom<()>>(stage.sessions[0], panics).unwrap();
-    // It may have called Telegram before it panicked.
-    let Outcome::MaybeExecuted(Failure::Panicked(why)) = soon(panics).await else {
-        panic!("it did not")
-    };
-    assert_eq!(why, "on purpose");
-    for id in &stage.sessions {
-        let send = stage.manager.submit(*id, Send::new("friend", "alive")).unwrap();
-        assert!(soon(send).await.is_done());
-    }
-    assert_idle(&stage).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refusal_is_final_and_typed() {
-    let stage = Stage::new(1).await;
-    stage.telegram.inject(Fault::rpc_error(403, "CHAT_WRITE_FORBIDDEN").on(Method::SEND_MESSAGE));
-    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
-    match call_error(soon(send).await) {
-        CallError::Refused { code, name } => {
-            assert_eq!((code, &*name), (403, "CHAT_WRITE_FORBIDDEN"));
-        }
-        other => panic!("{other:?}"),
-    }
-    let nobody = stage.manager.submit(stage.sessions[0], Send::new("@nobody", "x")).unwrap();
-    let error = call_error(soon(nobody).await).to_string();
-    assert!(
-        error.contains("USERNAME_NOT_OCCUPIED") || error.contains("nobody is called"),
-        "{error}"
-    );
-    assert_eq!(stage.manager.metrics().await.unwrap().retried, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lost_key_ends_its_session_and_no_other() {
-    let stage = Stage::new(2).await;
-    let account = stage.telegram.account("a0").unwrap().id();
-    stage.telegram.inject(Fault::rpc_error(406, "AUTH_KEY_DUPLICATED").by(account));
-    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
-    assert!(matches!(call_error(soon(send).await), CallError::KeyLost { .. }));
-    assert_eq!(stage.manager.session(stage.sessions[0]).unwrap().state, SessionState::KeyLost);
-    match stage.manager.submit(stage.sessions[0], Send::new("friend", "x")) {
-        Err(SubmitError::NotConnected { state, .. }) => assert_eq!(state, SessionState::KeyLost),
-        other => panic!("{other:?}"),
-    }
-    let send = stage.manager.submit(stage.sessions[1], Send::new("friend", "alive")).unwrap();
-    assert!(soon(send).await.is_done());
 }
 
 #[tokio::test(start_paused = true)]

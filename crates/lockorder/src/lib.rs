@@ -85,6 +85,7 @@ mod error;
 mod event;
 mod guard;
 mod hierarchy;
+mod lock;
 mod policy;
 mod report;
 #[cfg(feature = "tokio")]

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::*;
+use common::{Beside, CLASS, Inner, LOCK, Many, Middle, ORDER, Outer, assert_report, report};
 use lockorder::{Mutex, RwLock};
 
 const FILE: &str = "tests/blocking.rs";

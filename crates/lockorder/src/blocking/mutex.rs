@@ -1,13 +1,12 @@
-use std::fmt;
-use std::panic::Location;
 use std::time::Duration;
 
-use crate::ask::{Ask, Keeper};
-use crate::class::{Cell, KeyedCell, KeyingExt};
+use crate::ask::Keeper;
+use crate::class::Cell;
 use crate::error::AcquireError;
 use crate::guard::guard;
+use crate::lock::lock;
 use crate::report::Mode;
-use crate::{Hierarchy, Keyed, Rank, Unkeyed};
+use crate::{Hierarchy, Rank};
 
 /// A [`parking_lot::Mutex`] with a place in the order.
 ///
@@ -30,34 +29,7 @@ use crate::{Hierarchy, Keyed, Rank, Unkeyed};
 #[repr(transparent)]
 pub struct Mutex<R: Rank, T>(Cell<R, parking_lot::Mutex<T>>);
 
-impl<R: Rank<Keys = Unkeyed>, T> Mutex<R, T> {
-    /// A lock of a class without keys.
-    pub const fn new(value: T) -> Self {
-        Self(parking_lot::const_mutex(value))
-    }
-
-    /// The value: no lock is needed where the borrow proves that nobody else has it.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut()
-    }
-
-    /// Takes the lock apart.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner()
-    }
-}
-
-impl<R: Rank<Keys = Keyed>, T> Mutex<R, T> {
-    /// A lock of a keyed class: of two such locks the one with the lower key is taken first.
-    pub fn keyed(key: u64, value: T) -> Self {
-        Self(KeyedCell::new(key, parking_lot::const_mutex(value)))
-    }
-
-    /// Its key.
-    pub fn key(&self) -> u64 {
-        R::Keys::key(&self.0)
-    }
-}
+lock!(Mutex, parking_lot::Mutex<T>, parking_lot::const_mutex);
 
 impl<R: Rank, T> Mutex<R, T> {
     /// Waits for the lock for as long as it takes.
@@ -67,7 +39,7 @@ impl<R: Rank, T> Mutex<R, T> {
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, R, T> {
-        let ask = self.ask();
+        let ask = self.ask(Keeper::Thread, Mode::Exclusive);
         let asked = ask.check();
         let inner = self.raw().lock();
         MutexGuard::new(inner, ask.hold(asked))
@@ -96,7 +68,7 @@ impl<R: Rank, T> Mutex<R, T> {
     #[inline]
     #[track_caller]
     pub fn lock_within(&self, limit: Duration) -> Result<MutexGuard<'_, R, T>, AcquireError> {
-        let ask = self.ask();
+        let ask = self.ask(Keeper::Thread, Mode::Exclusive);
         let asked = ask.check();
         match self.raw().try_lock_for(limit) {
             Some(inner) => Ok(MutexGuard::new(inner, ask.hold(asked))),
@@ -109,42 +81,12 @@ impl<R: Rank, T> Mutex<R, T> {
     #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, R, T>> {
         let inner = self.raw().try_lock()?;
-        Some(MutexGuard::new(inner, self.ask().hold_tried()))
+        Some(MutexGuard::new(inner, self.ask(Keeper::Thread, Mode::Exclusive).hold_tried()))
     }
 
     /// Whether anybody holds it now.
     pub fn is_locked(&self) -> bool {
         self.raw().is_locked()
-    }
-
-    #[inline(always)]
-    fn raw(&self) -> &parking_lot::Mutex<T> {
-        R::Keys::lock(&self.0)
-    }
-
-    #[inline(always)]
-    #[track_caller]
-    fn ask(&self) -> Ask {
-        let key = R::Keys::key(&self.0);
-        Ask::new::<R, _>(Keeper::Thread, self.raw(), key, Mode::Exclusive, Location::caller())
-    }
-}
-
-impl<R: Rank<Keys = Unkeyed>, T: Default> Default for Mutex<R, T> {
-    fn default() -> Self {
-        Self::new(T::default())
-    }
-}
-
-impl<R: Rank<Keys = Unkeyed>, T> From<T> for Mutex<R, T> {
-    fn from(value: T) -> Self {
-        Self::new(value)
-    }
-}
-
-impl<R: Rank, T: fmt::Debug> fmt::Debug for Mutex<R, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.raw().fmt(f)
     }
 }
 

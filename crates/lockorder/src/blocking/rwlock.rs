@@ -1,13 +1,12 @@
-use std::fmt;
-use std::panic::Location;
 use std::time::Duration;
 
-use crate::ask::{Ask, Keeper};
-use crate::class::{Cell, KeyedCell, KeyingExt};
+use crate::ask::Keeper;
+use crate::class::Cell;
 use crate::error::AcquireError;
 use crate::guard::guard;
+use crate::lock::lock;
 use crate::report::Mode;
-use crate::{Hierarchy, Keyed, Rank, Unkeyed};
+use crate::{Hierarchy, Rank};
 
 /// A [`parking_lot::RwLock`] with a place in the order.
 ///
@@ -28,34 +27,7 @@ use crate::{Hierarchy, Keyed, Rank, Unkeyed};
 #[repr(transparent)]
 pub struct RwLock<R: Rank, T>(Cell<R, parking_lot::RwLock<T>>);
 
-impl<R: Rank<Keys = Unkeyed>, T> RwLock<R, T> {
-    /// A lock of a class without keys.
-    pub const fn new(value: T) -> Self {
-        Self(parking_lot::const_rwlock(value))
-    }
-
-    /// The value: no lock is needed where the borrow proves that nobody else has it.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut()
-    }
-
-    /// Takes the lock apart.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner()
-    }
-}
-
-impl<R: Rank<Keys = Keyed>, T> RwLock<R, T> {
-    /// A lock of a keyed class: of two such locks the one with the lower key is taken first.
-    pub fn keyed(key: u64, value: T) -> Self {
-        Self(KeyedCell::new(key, parking_lot::const_rwlock(value)))
-    }
-
-    /// Its key.
-    pub fn key(&self) -> u64 {
-        R::Keys::key(&self.0)
-    }
-}
+lock!(RwLock, parking_lot::RwLock<T>, parking_lot::const_rwlock);
 
 impl<R: Rank, T> RwLock<R, T> {
     /// Waits for shared access for as long as it takes.
@@ -65,7 +37,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[inline]
     #[track_caller]
     pub fn read(&self) -> RwLockReadGuard<'_, R, T> {
-        let ask = self.ask(Mode::Shared);
+        let ask = self.ask(Keeper::Thread, Mode::Shared);
         let asked = ask.check();
         let inner = self.raw().read();
         RwLockReadGuard::new(inner, ask.hold(asked))
@@ -94,7 +66,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[inline]
     #[track_caller]
     pub fn read_within(&self, limit: Duration) -> Result<RwLockReadGuard<'_, R, T>, AcquireError> {
-        let ask = self.ask(Mode::Shared);
+        let ask = self.ask(Keeper::Thread, Mode::Shared);
         let asked = ask.check();
         match self.raw().try_read_for(limit) {
             Some(inner) => Ok(RwLockReadGuard::new(inner, ask.hold(asked))),
@@ -107,7 +79,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, R, T>> {
         let inner = self.raw().try_read()?;
-        Some(RwLockReadGuard::new(inner, self.ask(Mode::Shared).hold_tried()))
+        Some(RwLockReadGuard::new(inner, self.ask(Keeper::Thread, Mode::Shared).hold_tried()))
     }
 
     /// Waits for exclusive access for as long as it takes.
@@ -117,7 +89,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[inline]
     #[track_caller]
     pub fn write(&self) -> RwLockWriteGuard<'_, R, T> {
-        let ask = self.ask(Mode::Exclusive);
+        let ask = self.ask(Keeper::Thread, Mode::Exclusive);
         let asked = ask.check();
         let inner = self.raw().write();
         RwLockWriteGuard::new(inner, ask.hold(asked))
@@ -149,7 +121,7 @@ impl<R: Rank, T> RwLock<R, T> {
         &self,
         limit: Duration,
     ) -> Result<RwLockWriteGuard<'_, R, T>, AcquireError> {
-        let ask = self.ask(Mode::Exclusive);
+        let ask = self.ask(Keeper::Thread, Mode::Exclusive);
         let asked = ask.check();
         match self.raw().try_write_for(limit) {
             Some(inner) => Ok(RwLockWriteGuard::new(inner, ask.hold(asked))),
@@ -162,42 +134,12 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, R, T>> {
         let inner = self.raw().try_write()?;
-        Some(RwLockWriteGuard::new(inner, self.ask(Mode::Exclusive).hold_tried()))
+        Some(RwLockWriteGuard::new(inner, self.ask(Keeper::Thread, Mode::Exclusive).hold_tried()))
     }
 
     /// Whether anybody holds it now, on either side.
     pub fn is_locked(&self) -> bool {
         self.raw().is_locked()
-    }
-
-    #[inline(always)]
-    fn raw(&self) -> &parking_lot::RwLock<T> {
-        R::Keys::lock(&self.0)
-    }
-
-    #[inline(always)]
-    #[track_caller]
-    fn ask(&self, mode: Mode) -> Ask {
-        let key = R::Keys::key(&self.0);
-        Ask::new::<R, _>(Keeper::Thread, self.raw(), key, mode, Location::caller())
-    }
-}
-
-impl<R: Rank<Keys = Unkeyed>, T: Default> Default for RwLock<R, T> {
-    fn default() -> Self {
-        Self::new(T::default())
-    }
-}
-
-impl<R: Rank<Keys = Unkeyed>, T> From<T> for RwLock<R, T> {
-    fn from(value: T) -> Self {
-        Self::new(value)
-    }
-}
-
-impl<R: Rank, T: fmt::Debug> fmt::Debug for RwLock<R, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.raw().fmt(f)
     }
 }
 

@@ -1,18 +1,17 @@
-use std::fmt;
 use std::future::Future;
-use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytemuck::{TransparentWrapper, TransparentWrapperAlloc};
 
 use super::wait;
-use crate::ask::{Ask, Keeper};
-use crate::class::{Cell, KeyedCell, KeyingExt};
+use crate::ask::Keeper;
+use crate::class::{Cell, KeyingExt};
 use crate::error::AcquireError;
 use crate::guard::guard;
+use crate::lock::lock;
 use crate::report::Mode;
-use crate::{Hierarchy, Keyed, Rank, Unkeyed};
+use crate::{Hierarchy, Rank};
 
 /// A [`tokio::sync::Mutex`] with a place in the order.
 ///
@@ -39,34 +38,7 @@ use crate::{Hierarchy, Keyed, Rank, Unkeyed};
 #[repr(transparent)]
 pub struct Mutex<R: Rank, T>(Cell<R, tokio::sync::Mutex<T>>);
 
-impl<R: Rank<Keys = Unkeyed>, T> Mutex<R, T> {
-    /// A lock of a class without keys.
-    pub const fn new(value: T) -> Self {
-        Self(tokio::sync::Mutex::const_new(value))
-    }
-
-    /// The value: no lock is needed where the borrow proves that nobody else has it.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut()
-    }
-
-    /// Takes the lock apart.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner()
-    }
-}
-
-impl<R: Rank<Keys = Keyed>, T> Mutex<R, T> {
-    /// A lock of a keyed class: of two such locks the one with the lower key is taken first.
-    pub fn keyed(key: u64, value: T) -> Self {
-        Self(KeyedCell::new(key, tokio::sync::Mutex::const_new(value)))
-    }
-
-    /// Its key.
-    pub fn key(&self) -> u64 {
-        R::Keys::key(&self.0)
-    }
-}
+lock!(Mutex, tokio::sync::Mutex<T>, tokio::sync::Mutex::const_new);
 
 impl<R: Rank, T> Mutex<R, T> {
     /// Waits for the lock for as long as it takes.
@@ -78,7 +50,7 @@ impl<R: Rank, T> Mutex<R, T> {
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, R, T>> {
-        let ask = self.ask();
+        let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
             let (inner, asked) = wait::forever(&ask, self.raw().lock()).await;
             MutexGuard::new(inner, ask.hold(asked))
@@ -115,7 +87,7 @@ impl<R: Rank, T> Mutex<R, T> {
         &self,
         limit: Duration,
     ) -> impl Future<Output = Result<MutexGuard<'_, R, T>, AcquireError>> {
-        let ask = self.ask();
+        let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
             let (inner, asked) = wait::within(&ask, limit, self.raw().lock()).await?;
             Ok(MutexGuard::new(inner, ask.hold(asked)))
@@ -126,7 +98,7 @@ impl<R: Rank, T> Mutex<R, T> {
     #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, R, T>> {
         let inner = self.raw().try_lock().ok()?;
-        Some(MutexGuard::new(inner, self.ask().hold_tried()))
+        Some(MutexGuard::new(inner, self.ask(Keeper::Task, Mode::Exclusive).hold_tried()))
     }
 
     /// As [`lock`](Self::lock), with a guard that owns its lock and may travel.
@@ -138,7 +110,7 @@ impl<R: Rank, T> Mutex<R, T> {
     /// As [`lock`](Self::lock).
     #[track_caller]
     pub fn lock_owned(self: Arc<Self>) -> impl Future<Output = OwnedMutexGuard<R, T>> {
-        let ask = self.ask();
+        let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
             let (inner, asked) = wait::forever(&ask, self.share().lock_owned()).await;
             OwnedMutexGuard::new(inner, ask.hold(asked))
@@ -160,7 +132,7 @@ impl<R: Rank, T> Mutex<R, T> {
         self: Arc<Self>,
         limit: Duration,
     ) -> impl Future<Output = Result<OwnedMutexGuard<R, T>, AcquireError>> {
-        let ask = self.ask();
+        let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
             let (inner, asked) = wait::within(&ask, limit, self.share().lock_owned()).await?;
             Ok(OwnedMutexGuard::new(inner, ask.hold(asked)))
@@ -170,43 +142,13 @@ impl<R: Rank, T> Mutex<R, T> {
     /// As [`try_lock`](Self::try_lock), with a guard that owns its lock and may travel.
     #[track_caller]
     pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedMutexGuard<R, T>> {
-        let ask = self.ask();
+        let ask = self.ask(Keeper::Task, Mode::Exclusive);
         let inner = self.share().try_lock_owned().ok()?;
         Some(OwnedMutexGuard::new(inner, ask.hold_tried()))
     }
 
-    #[inline(always)]
-    fn raw(&self) -> &tokio::sync::Mutex<T> {
-        R::Keys::lock(&self.0)
-    }
-
     fn share(self: Arc<Self>) -> Arc<tokio::sync::Mutex<T>> {
         R::Keys::share(Self::peel_arc(self))
-    }
-
-    #[inline(always)]
-    #[track_caller]
-    fn ask(&self) -> Ask {
-        let key = R::Keys::key(&self.0);
-        Ask::new::<R, _>(Keeper::Task, self.raw(), key, Mode::Exclusive, Location::caller())
-    }
-}
-
-impl<R: Rank<Keys = Unkeyed>, T: Default> Default for Mutex<R, T> {
-    fn default() -> Self {
-        Self::new(T::default())
-    }
-}
-
-impl<R: Rank<Keys = Unkeyed>, T> From<T> for Mutex<R, T> {
-    fn from(value: T) -> Self {
-        Self::new(value)
-    }
-}
-
-impl<R: Rank, T: fmt::Debug> fmt::Debug for Mutex<R, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.raw().fmt(f)
     }
 }
 

@@ -1,18 +1,17 @@
-use std::fmt;
 use std::future::Future;
-use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytemuck::{TransparentWrapper, TransparentWrapperAlloc};
 
 use super::wait;
-use crate::ask::{Ask, Keeper};
-use crate::class::{Cell, KeyedCell, KeyingExt};
+use crate::ask::Keeper;
+use crate::class::{Cell, KeyingExt};
 use crate::error::AcquireError;
 use crate::guard::guard;
+use crate::lock::lock;
 use crate::report::Mode;
-use crate::{Hierarchy, Keyed, Rank, Unkeyed};
+use crate::{Hierarchy, Rank};
 
 /// A [`tokio::sync::RwLock`] with a place in the order.
 ///
@@ -36,34 +35,7 @@ use crate::{Hierarchy, Keyed, Rank, Unkeyed};
 #[repr(transparent)]
 pub struct RwLock<R: Rank, T>(Cell<R, tokio::sync::RwLock<T>>);
 
-impl<R: Rank<Keys = Unkeyed>, T> RwLock<R, T> {
-    /// A lock of a class without keys.
-    pub const fn new(value: T) -> Self {
-        Self(tokio::sync::RwLock::const_new(value))
-    }
-
-    /// The value: no lock is needed where the borrow proves that nobody else has it.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut()
-    }
-
-    /// Takes the lock apart.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner()
-    }
-}
-
-impl<R: Rank<Keys = Keyed>, T> RwLock<R, T> {
-    /// A lock of a keyed class: of two such locks the one with the lower key is taken first.
-    pub fn keyed(key: u64, value: T) -> Self {
-        Self(KeyedCell::new(key, tokio::sync::RwLock::const_new(value)))
-    }
-
-    /// Its key.
-    pub fn key(&self) -> u64 {
-        R::Keys::key(&self.0)
-    }
-}
+lock!(RwLock, tokio::sync::RwLock<T>, tokio::sync::RwLock::const_new);
 
 impl<R: Rank, T> RwLock<R, T> {
     /// Waits for shared access for as long as it takes.
@@ -75,7 +47,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, R, T>> {
-        let ask = self.ask(Mode::Shared);
+        let ask = self.ask(Keeper::Task, Mode::Shared);
         async move {
             let (inner, asked) = wait::forever(&ask, self.raw().read()).await;
             RwLockReadGuard::new(inner, ask.hold(asked))
@@ -114,7 +86,7 @@ impl<R: Rank, T> RwLock<R, T> {
         &self,
         limit: Duration,
     ) -> impl Future<Output = Result<RwLockReadGuard<'_, R, T>, AcquireError>> {
-        let ask = self.ask(Mode::Shared);
+        let ask = self.ask(Keeper::Task, Mode::Shared);
         async move {
             let (inner, asked) = wait::within(&ask, limit, self.raw().read()).await?;
             Ok(RwLockReadGuard::new(inner, ask.hold(asked)))
@@ -125,7 +97,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, R, T>> {
         let inner = self.raw().try_read().ok()?;
-        Some(RwLockReadGuard::new(inner, self.ask(Mode::Shared).hold_tried()))
+        Some(RwLockReadGuard::new(inner, self.ask(Keeper::Task, Mode::Shared).hold_tried()))
     }
 
     /// As [`read`](Self::read), with a guard that owns its lock and may travel.
@@ -137,7 +109,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// As [`read`](Self::read).
     #[track_caller]
     pub fn read_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockReadGuard<R, T>> {
-        let ask = self.ask(Mode::Shared);
+        let ask = self.ask(Keeper::Task, Mode::Shared);
         async move {
             let (inner, asked) = wait::forever(&ask, self.share().read_owned()).await;
             OwnedRwLockReadGuard::new(inner, ask.hold(asked))
@@ -159,7 +131,7 @@ impl<R: Rank, T> RwLock<R, T> {
         self: Arc<Self>,
         limit: Duration,
     ) -> impl Future<Output = Result<OwnedRwLockReadGuard<R, T>, AcquireError>> {
-        let ask = self.ask(Mode::Shared);
+        let ask = self.ask(Keeper::Task, Mode::Shared);
         async move {
             let (inner, asked) = wait::within(&ask, limit, self.share().read_owned()).await?;
             Ok(OwnedRwLockReadGuard::new(inner, ask.hold(asked)))
@@ -169,7 +141,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// As [`try_read`](Self::try_read), with a guard that owns its lock and may travel.
     #[track_caller]
     pub fn try_read_owned(self: Arc<Self>) -> Option<OwnedRwLockReadGuard<R, T>> {
-        let ask = self.ask(Mode::Shared);
+        let ask = self.ask(Keeper::Task, Mode::Shared);
         let inner = self.share().try_read_owned().ok()?;
         Some(OwnedRwLockReadGuard::new(inner, ask.hold_tried()))
     }
@@ -183,7 +155,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, R, T>> {
-        let ask = self.ask(Mode::Exclusive);
+        let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
             let (inner, asked) = wait::forever(&ask, self.raw().write()).await;
             RwLockWriteGuard::new(inner, ask.hold(asked))
@@ -222,7 +194,7 @@ impl<R: Rank, T> RwLock<R, T> {
         &self,
         limit: Duration,
     ) -> impl Future<Output = Result<RwLockWriteGuard<'_, R, T>, AcquireError>> {
-        let ask = self.ask(Mode::Exclusive);
+        let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
             let (inner, asked) = wait::within(&ask, limit, self.raw().write()).await?;
             Ok(RwLockWriteGuard::new(inner, ask.hold(asked)))
@@ -233,7 +205,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, R, T>> {
         let inner = self.raw().try_write().ok()?;
-        Some(RwLockWriteGuard::new(inner, self.ask(Mode::Exclusive).hold_tried()))
+        Some(RwLockWriteGuard::new(inner, self.ask(Keeper::Task, Mode::Exclusive).hold_tried()))
     }
 
     /// As [`write`](Self::write), with a guard that owns its lock and may travel.
@@ -245,7 +217,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// As [`write`](Self::write).
     #[track_caller]
     pub fn write_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockWriteGuard<R, T>> {
-        let ask = self.ask(Mode::Exclusive);
+        let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
             let (inner, asked) = wait::forever(&ask, self.share().write_owned()).await;
             OwnedRwLockWriteGuard::new(inner, ask.hold(asked))
@@ -267,7 +239,7 @@ impl<R: Rank, T> RwLock<R, T> {
         self: Arc<Self>,
         limit: Duration,
     ) -> impl Future<Output = Result<OwnedRwLockWriteGuard<R, T>, AcquireError>> {
-        let ask = self.ask(Mode::Exclusive);
+        let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
             let (inner, asked) = wait::within(&ask, limit, self.share().write_owned()).await?;
             Ok(OwnedRwLockWriteGuard::new(inner, ask.hold(asked)))
@@ -277,43 +249,13 @@ impl<R: Rank, T> RwLock<R, T> {
     /// As [`try_write`](Self::try_write), with a guard that owns its lock and may travel.
     #[track_caller]
     pub fn try_write_owned(self: Arc<Self>) -> Option<OwnedRwLockWriteGuard<R, T>> {
-        let ask = self.ask(Mode::Exclusive);
+        let ask = self.ask(Keeper::Task, Mode::Exclusive);
         let inner = self.share().try_write_owned().ok()?;
         Some(OwnedRwLockWriteGuard::new(inner, ask.hold_tried()))
     }
 
-    #[inline(always)]
-    fn raw(&self) -> &tokio::sync::RwLock<T> {
-        R::Keys::lock(&self.0)
-    }
-
     fn share(self: Arc<Self>) -> Arc<tokio::sync::RwLock<T>> {
         R::Keys::share(Self::peel_arc(self))
-    }
-
-    #[inline(always)]
-    #[track_caller]
-    fn ask(&self, mode: Mode) -> Ask {
-        let key = R::Keys::key(&self.0);
-        Ask::new::<R, _>(Keeper::Task, self.raw(), key, mode, Location::caller())
-    }
-}
-
-impl<R: Rank<Keys = Unkeyed>, T: Default> Default for RwLock<R, T> {
-    fn default() -> Self {
-        Self::new(T::default())
-    }
-}
-
-impl<R: Rank<Keys = Unkeyed>, T> From<T> for RwLock<R, T> {
-    fn from(value: T) -> Self {
-        Self::new(value)
-    }
-}
-
-impl<R: Rank, T: fmt::Debug> fmt::Debug for RwLock<R, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.raw().fmt(f)
     }
 }
 

@@ -50,3 +50,29 @@ pub fn assert_report(report: &str, what: &str, wanted: &str, held: &str, file: &
 pub const ORDER: &str = "lock order violation";
 pub const CLASS: &str = "two locks of one class";
 pub const LOCK: &str = "the same lock twice";
+
+#[cfg(feature = "tokio")]
+pub mod tasks {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+    use lockorder::tokio::Mutex;
+
+    use super::{AssertUnwindSafe, Inner, Outer};
+
+    pub fn outer() -> Arc<Mutex<Outer, u32>> {
+        Arc::default()
+    }
+
+    pub fn inner() -> Arc<Mutex<Inner, u32>> {
+        Arc::default()
+    }
+
+    /// The report with which a future panics that is polled right here.
+    pub async fn report_here<T>(future: impl Future<Output = T>) -> String {
+        match AssertUnwindSafe(future).catch_unwind().await {
+            Ok(_) => panic!("no violation was reported"),
+            Err(payload) => *payload.downcast::<String>().expect("a report is a string"),
+        }
+    }
+}

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Admission;
 use super::config::Settings;
 use super::live::Live;
-use super::streams;
 use super::tasks::Tasks;
 use crate::events::Handlers;
 use crate::hierarchy::SessionOperation;
@@ -266,7 +265,10 @@ impl Core {
             identity: self.identity.get().cloned(),
             queued: self.queued.load(Ordering::Relaxed),
             load: self.load.load(Ordering::Relaxed),
-            blocked_for: streams::rest(*self.blocked_until.borrow()),
+            blocked_for: self
+                .blocked()
+                .map(|until| until.saturating_duration_since(Instant::now()))
+                .filter(|rest| !rest.is_zero()),
         }
     }
 }

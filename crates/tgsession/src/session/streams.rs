@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use grammers_client::client::UpdateStream;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::core::{Core, Counts, SessionState};
@@ -94,10 +93,4 @@ pub(super) async fn dispatch(core: Arc<Core>, mut events: mpsc::Receiver<Event>)
     while let Some(event) = events.recv().await {
         core.handlers.dispatch(event).await;
     }
-}
-
-/// The rest of a flood wait that Telegram asked for, if there is any.
-pub(super) fn rest(until: Option<Instant>) -> Option<Duration> {
-    let now = Instant::now();
-    until.filter(|until| *until > now).map(|until| until - now)
 }

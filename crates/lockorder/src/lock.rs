@@ -1,0 +1,70 @@
+//! What all lock types of a value have in common: how they are made, and what they are made of.
+
+/// Implements the constructors and conversions of a lock type `Lock<R, T>` around `$raw<T>`.
+macro_rules! lock {
+    ($lock:ident, $raw:ty, $new:path) => {
+        impl<R: $crate::Rank<Keys = $crate::Unkeyed>, T> $lock<R, T> {
+            /// A lock of a class without keys.
+            pub const fn new(value: T) -> Self {
+                Self($new(value))
+            }
+
+            /// The value: no lock is needed where the borrow proves that nobody else has it.
+            pub fn get_mut(&mut self) -> &mut T {
+                self.0.get_mut()
+            }
+
+            /// Takes the lock apart.
+            pub fn into_inner(self) -> T {
+                self.0.into_inner()
+            }
+        }
+
+        impl<R: $crate::Rank<Keys = $crate::Keyed>, T> $lock<R, T> {
+            /// A lock of a keyed class: of two such locks the one with the lower key is taken first.
+            pub fn keyed(key: u64, value: T) -> Self {
+                Self($crate::class::KeyedCell::new(key, $new(value)))
+            }
+
+            /// Its key.
+            pub fn key(&self) -> u64 {
+                <R::Keys as $crate::class::KeyingExt>::key(&self.0)
+            }
+        }
+
+        impl<R: $crate::Rank, T> $lock<R, T> {
+            #[inline(always)]
+            fn raw(&self) -> &$raw {
+                <R::Keys as $crate::class::KeyingExt>::lock(&self.0)
+            }
+
+            #[inline(always)]
+            #[track_caller]
+            fn ask(&self, keeper: $crate::ask::Keeper, mode: $crate::Mode) -> $crate::ask::Ask {
+                let key = <R::Keys as $crate::class::KeyingExt>::key(&self.0);
+                let site = std::panic::Location::caller();
+                $crate::ask::Ask::new::<R, _>(keeper, self.raw(), key, mode, site)
+            }
+        }
+
+        impl<R: $crate::Rank<Keys = $crate::Unkeyed>, T: Default> Default for $lock<R, T> {
+            fn default() -> Self {
+                Self::new(T::default())
+            }
+        }
+
+        impl<R: $crate::Rank<Keys = $crate::Unkeyed>, T> From<T> for $lock<R, T> {
+            fn from(value: T) -> Self {
+                Self::new(value)
+            }
+        }
+
+        impl<R: $crate::Rank, T: std::fmt::Debug> std::fmt::Debug for $lock<R, T> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.raw().fmt(f)
+            }
+        }
+    };
+}
+
+pub(crate) use lock;
