@@ -2,20 +2,17 @@
 //!
 //! Time is paused where something waits: pauses of seconds and minutes pass at once.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tgsession::{
-    Balance, CallError, Custom, ExportMembers, ExportMessages, Failure, Manager, Outcome, Send,
-    SessionState, SubmitError,
+    CallError, Custom, ExportMessages, Failure, Outcome, Send, SessionState, SubmitError,
 };
 use tgtest::{Fault, Method};
-use tokio::sync::Notify;
 use tokio::time::Instant;
-use workspace_tests::{POSTS, STRANGERS, Stage, eventually as soon};
+use workspace_tests::{POSTS, Stage, eventually as soon};
 
 /// The texts that the server accepted, in their order.
 fn texts(stage: &Stage) -> Vec<String> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tgsession::{
     Balance, CallError, Custom, ExportMembers, ExportMessages, Failure, Manager, Outcome, Send,
-    SessionState, SubmitError,
+    SubmitError,
 };
 use tgtest::{Fault, Method};
 use tokio::sync::Notify;

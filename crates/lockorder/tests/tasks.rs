@@ -11,8 +11,8 @@ use std::time::Duration;
 use common::tasks::*;
 use common::*;
 use futures_util::FutureExt;
-use lockorder::tokio::{Mutex, RwLock, Semaphore};
 use lockorder::AcquireError;
+use lockorder::tokio::{Mutex, RwLock, Semaphore};
 use tokio::sync::oneshot;
 
 const FILE: &str = "tests/tasks.rs";
