@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tgsession::{
-    AddError, CallError, Manager, Monitor, ReconnectError, RemoveError, Send, SubmitError,
+    AddError, CallError, Custom, Failure, Manager, Monitor, Outcome, ReconnectError, RemoveError,
+    Send, SubmitError,
 };
 use tgtest::{Fault, Method};
 use tokio::sync::mpsc;
@@ -130,4 +131,84 @@ async fn a_dropped_manager_leaves_no_connection() {
     assert_eq!(telegram.connections(), 3);
     drop(other);
     soon(telegram.connected(0)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_reconnect_can_be_tried_again() {
+    let stage = Stage::new(1).await;
+    let mut heard = listen(&stage).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_USERS));
+    let failed = eventually(stage.manager.reconnect(stage.sessions[0])).await.unwrap_err();
+    assert!(matches!(failed, ReconnectError::Call(CallError::Unavailable { .. })), "{failed}");
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+    assert!(!eventually(send).await.is_done(), "there is no connection");
+    assert!(stage.telegram.sent().is_empty());
+
+    eventually(stage.manager.reconnect(stage.sessions[0])).await.unwrap();
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+    assert!(eventually(send).await.is_done());
+    let (account, friend) = ("a0", "friend");
+    let account = stage.telegram.account(account).unwrap().id();
+    let friend = stage.telegram.user(friend).unwrap();
+    stage.telegram.push_message(account, friend, "again");
+    assert_eq!(eventually(heard.recv()).await.unwrap(), "again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_key_is_not_tried_again_and_answers_what_waits_at_once() {
+    let stage = Stage::new(1).await;
+    let account = stage.telegram.account("a0").unwrap().id();
+    let hour = Duration::from_secs(3600);
+    stage.telegram.inject(Fault::flood_wait(hour).on(Method::SEND_MESSAGE));
+    let waiting = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+    eventually(stage.telegram.called(Method::SEND_MESSAGE, 1)).await;
+    let begin = Instant::now();
+    let lost = Fault::rpc_error(406, "AUTH_KEY_DUPLICATED").on(Method::GET_DIFFERENCE);
+    stage.telegram.inject(lost.always());
+    stage.telegram.drop_connections(account);
+    let outcome = eventually(waiting).await;
+    assert!(
+        matches!(outcome, Outcome::Failed(Failure::Call(CallError::KeyLost { .. }))),
+        "{outcome:?}"
+    );
+    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
+    stage.telegram.heal();
+    let made = stage.telegram.connections_made();
+    let refused = eventually(stage.manager.reconnect(stage.sessions[0])).await.unwrap_err();
+    assert!(matches!(refused, ReconnectError::Call(CallError::KeyLost { .. })), "{refused}");
+    assert_eq!(stage.telegram.connections_made(), made);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_operation_runs_while_the_session_is_paused() {
+    let stage = Stage::new(1).await;
+    let paused = stage.manager.pause(stage.sessions[0]).await.unwrap();
+    let shared =
+        Custom::new(|client| async move { Ok::<_, CallError>(client.get_me().await?.id()) });
+    let ticket = stage.manager.submit(stage.sessions[0], shared.shared()).unwrap();
+    assert!(eventually(ticket).await.is_done());
+    drop(paused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_add_that_is_given_up_leaves_nothing_behind() {
+    let stage = Stage::new(0).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_USERS));
+    {
+        let adding = stage.manager.add_session(stage.late());
+        let mut adding = std::pin::pin!(adding);
+        tokio::select! {
+            biased;
+            _ = &mut adding => panic!("nobody answered"),
+            () = stage.telegram.called(Method::GET_USERS, 1) => {}
+        }
+    }
+    eventually(stage.telegram.connected(0)).await;
+    eventually(async {
+        while !stage.manager.tasks().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    eventually(stage.manager.add_session(stage.late())).await.unwrap();
 }

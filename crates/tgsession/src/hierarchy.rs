@@ -43,7 +43,7 @@ lockorder::hierarchy! {
         level 6 {
             /// Guards a session's handlers. Whoever dispatches an event reads it until the handlers are
             /// done, so a handler that was removed is not running any more.
-            /// Contended by dispatching on one side, starting and stopping monitors on the other.
+            /// Contended by dispatching on one side, stopping monitors and taking up new ones on the other.
             SessionHandlers = "session.handlers",
         }
     }

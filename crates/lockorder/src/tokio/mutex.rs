@@ -147,6 +147,11 @@ impl<R: Rank, T> Mutex<R, T> {
         Some(OwnedMutexGuard::new(inner, ask.hold_tried()))
     }
 
+    /// Whether anybody holds it now, or is about to.
+    pub fn is_locked(&self) -> bool {
+        self.raw().try_lock().is_err()
+    }
+
     fn share(self: Arc<Self>) -> Arc<tokio::sync::Mutex<T>> {
         R::Keys::share(Self::peel_arc(self))
     }

@@ -254,6 +254,11 @@ impl<R: Rank, T> RwLock<R, T> {
         Some(OwnedRwLockWriteGuard::new(inner, ask.hold_tried()))
     }
 
+    /// Whether a reader would have to wait now: somebody writes, or is about to.
+    pub fn is_locked_exclusive(&self) -> bool {
+        self.raw().try_read().is_err()
+    }
+
     fn share(self: Arc<Self>) -> Arc<tokio::sync::RwLock<T>> {
         R::Keys::share(Self::peel_arc(self))
     }

@@ -9,11 +9,18 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use lockorder::AcquireError;
 use lockorder::tokio::{OwnedRwLockReadGuard, RwLock};
+use tokio::sync::mpsc;
 use tracing::error;
 
 use super::{Event, Handler};
 use crate::hierarchy::SessionHandlers;
 use crate::id::SessionId;
+
+/// A handler on its way to its place.
+pub(crate) struct Joining {
+    number: u64,
+    handler: Handler,
+}
 
 /// The handlers of one session, and what they made of its events.
 pub(crate) struct Handlers {
@@ -21,13 +28,15 @@ pub(crate) struct Handlers {
     limit: Duration,
     table: Arc<RwLock<SessionHandlers, HandlerTable>>,
     next: AtomicU64,
+    joining: mpsc::UnboundedSender<Joining>,
     pub(crate) handled: AtomicU64,
     pub(crate) failed: AtomicU64,
 }
 
-/// Handlers by number, in the order in which they were added.
+/// Handlers by number, in the order in which they were added; and the numbers of those that were removed
+/// before they were in place.
 #[derive(Default)]
-pub struct HandlerTable(Vec<(u64, Handler)>);
+pub struct HandlerTable(Vec<(u64, Handler)>, Vec<u64>);
 
 impl HandlerTable {
     /// How many there are.
@@ -54,27 +63,56 @@ impl fmt::Debug for Handlers {
 }
 
 impl Handlers {
-    pub(crate) fn new(session: SessionId, limit: Duration) -> Self {
-        Self {
+    /// The handlers of a session, and those that join them, for its dispatcher.
+    pub(crate) fn new(
+        session: SessionId,
+        limit: Duration,
+    ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
+        let (joining, joins) = mpsc::unbounded_channel();
+        let handlers = Self {
             session,
             limit,
             table: Arc::default(),
             next: AtomicU64::new(0),
             handled: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-        }
+            joining,
+        };
+        (handlers, joins)
     }
 
-    pub(crate) async fn add(&self, handler: Handler) -> Result<u64, AcquireError> {
-        let mut table = self.table.write_within(self.limit).await?;
+    /// Adds a handler before the next event. Waits for nobody: a handler that is running may be waiting for
+    /// the very operation that adds another.
+    pub(crate) fn add(&self, handler: Handler) -> u64 {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        table.0.push((number, handler));
-        Ok(number)
+        // Nobody takes it up any more where the session has stopped, and no event comes either.
+        let _ = self.joining.send(Joining { number, handler });
+        number
+    }
+
+    /// Puts a new handler in its place. For the dispatcher, between two events.
+    pub(crate) async fn take_up(&self, Joining { number, handler }: Joining) {
+        let mut table = loop {
+            match self.table.write_within(self.limit).await {
+                Ok(table) => break table,
+                // It was logged with who holds it. A handler is not lost because of that.
+                Err(_) => continue,
+            }
+        };
+        match table.1.iter().position(|removed| *removed == number) {
+            Some(at) => drop(table.1.swap_remove(at)),
+            None => table.0.push((number, handler)),
+        }
     }
 
     pub(crate) async fn remove(&self, number: u64) -> Result<(), AcquireError> {
         let mut table = self.table.write_within(self.limit).await?;
-        table.0.retain(|(n, _)| *n != number);
+        if table.0.iter().any(|(n, _)| *n == number) {
+            table.0.retain(|(n, _)| *n != number);
+        } else {
+            // It has not been taken up: it will be passed over.
+            table.1.push(number);
+        }
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use grammers_client::update::{Message, Update};
 use crate::id::SessionId;
 
 pub use handlers::HandlerTable;
-pub(crate) use handlers::Handlers;
+pub(crate) use handlers::{Handlers, Joining};
 
 /// Something that happened to an account.
 #[derive(Debug)]

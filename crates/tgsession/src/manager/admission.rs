@@ -59,6 +59,11 @@ impl Admission for Gate {
         .boxed()
     }
 
+    fn is_free(&self, session: SessionId) -> bool {
+        let record = self.registry.upgrade().and_then(|registry| registry.get(session));
+        record.is_none_or(|record| !record.slot.is_locked_exclusive())
+    }
+
     fn lease(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Grant>, AcquireError>> {
         async move {
             let record = self.registry.upgrade().and_then(|registry| registry.get(session));

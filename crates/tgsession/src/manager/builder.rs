@@ -17,6 +17,9 @@ use super::{Balance, Inner, Manager};
 use crate::hierarchy::Locks;
 use crate::session::Settings;
 
+/// The longest time that may be chosen: sums of times stay far from the end of the clock.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Chooses the times and sizes of a [`Manager`].
 ///
 /// ```
@@ -49,6 +52,9 @@ pub enum BuildError {
     /// A time that must not be zero.
     #[error("{0} must be longer than zero")]
     NoTime(&'static str),
+    /// A time that no clock can be trusted to reach.
+    #[error("{0} must not be longer than a year")]
+    TooLong(&'static str),
     /// A session cannot take longer to stop than all of them.
     #[error("the stop budget of a session ({session:?}) exceeds the shutdown budget ({all:?})")]
     Budgets {
@@ -173,6 +179,10 @@ impl Builder {
         if let Some((name, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
             return Err(BuildError::NoTime(name));
         }
+        let budget = ("the shutdown budget", shutdown_budget);
+        if let Some((name, _)) = times.into_iter().chain([budget]).find(|(_, time)| *time > YEAR) {
+            return Err(BuildError::TooLong(name));
+        }
         if settings.stop_budget > shutdown_budget {
             return Err(BuildError::Budgets {
                 session: settings.stop_budget,
@@ -206,6 +216,10 @@ mod tests {
     fn numbers_that_cannot_work_are_refused_with_their_name() {
         let error = |builder: Builder| builder.build().unwrap_err().to_string();
         let builder = Manager::builder;
+        assert_eq!(
+            error(builder().queue_wait(Duration::MAX)),
+            "the wait in a queue must not be longer than a year"
+        );
         assert_eq!(
             error(builder().scrape_permits(0)),
             "the number of scrape permits must be at least 1"

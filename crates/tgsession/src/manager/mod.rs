@@ -104,9 +104,17 @@ impl Manager {
     async fn add(&self, config: SessionConfig) -> Result<SessionId, AddError> {
         let inner = &self.0;
         let id = SessionId(inner.next_id.fetch_add(1, Ordering::Relaxed));
-        let entry = inner.tasks.enter(id, &config).await?;
+        let tasks = TaskTracker::new();
+        let entry = inner.tasks.enter(id, &config, tasks.clone()).await?;
         let admission = Arc::clone(&inner.gate) as Arc<dyn Admission>;
-        let session = Session::connect(id, config, inner.settings.clone(), admission).await?;
+        let settings = inner.settings.clone();
+        let session = match Session::connect(id, config, settings, admission, tasks).await {
+            Ok(session) => session,
+            Err(error) => {
+                entry.give_back().await;
+                return Err(error.into());
+            }
+        };
         inner.metrics.change(|totals| totals.added += 1).await?;
         inner.registry.insert(Record::new(session));
         entry.keep();
@@ -148,13 +156,12 @@ impl Manager {
     ///
     /// # Errors
     /// If there is no such session, its operations do not end within the lock timeout, or Telegram does not
-    /// let it in again.
+    /// let it in again: then it has no connection until this is called again.
     ///
     /// # Cancel safety
-    /// Dropped before it returns, the session connects again with its next call.
+    /// Dropped before it returns, it leaves the session without a connection: call it again.
     pub async fn reconnect(&self, id: SessionId) -> Result<(), ReconnectError> {
         let record = self.0.registry.get(id).ok_or(ReconnectError::Unknown(id))?;
-        let _visit = record.session.core.visit();
         let mut slot = record.slot.write_within(self.0.settings.lock_timeout).await?;
         record.session.reconnect().await?;
         slot.reconnects += 1;

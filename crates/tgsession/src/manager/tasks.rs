@@ -7,6 +7,7 @@ use std::time::Duration;
 use lockorder::AcquireError;
 use lockorder::tokio::{Mutex, MutexGuard};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use super::{AddError, GlobalTasks};
 use crate::id::SessionId;
@@ -61,6 +62,7 @@ impl Tasks {
         &self,
         id: SessionId,
         config: &SessionConfig,
+        tasks: TaskTracker,
     ) -> Result<Entry, AddError> {
         let key = config.fingerprint();
         let mut table = self.table().await?;
@@ -69,7 +71,7 @@ impl Tasks {
         }
         let task = GlobalTask { label: config.label.clone(), since: Instant::now(), key };
         table.0.insert(id, task);
-        Ok(Entry { kept: false, id, table: Arc::clone(&self.table) })
+        Ok(Entry { kept: false, id, table: Arc::clone(&self.table), tasks })
     }
 
     pub(super) async fn leave(&self, id: SessionId) -> Result<(), AcquireError> {
@@ -84,16 +86,34 @@ impl Tasks {
     }
 }
 
-/// The entry of a session that is being added.
+/// The entry of a session that is being added. It stays until the tasks of a session that was not added have
+/// ended: only then nobody uses its key any more.
 pub(super) struct Entry {
     kept: bool,
     id: SessionId,
     table: Arc<Mutex<GlobalTasks, GlobalTaskTable>>,
+    tasks: TaskTracker,
 }
 
 impl Entry {
     pub(super) fn keep(mut self) {
         self.kept = true;
+    }
+
+    /// Waits for the tasks to end, and takes the entry out.
+    pub(super) async fn give_back(mut self) {
+        self.removal().await;
+        self.kept = true;
+    }
+
+    fn removal(&self) -> impl Future<Output = ()> + use<> {
+        let (id, table, tasks) = (self.id, Arc::clone(&self.table), self.tasks.clone());
+        async move {
+            tasks.close();
+            tasks.wait().await;
+            // For as long as it takes: nobody waits for this, and an entry too many would bar its key.
+            table.lock().await.0.remove(&id);
+        }
     }
 }
 
@@ -102,19 +122,9 @@ impl Drop for Entry {
         if self.kept {
             return;
         }
-        // Cannot wait in a drop: if the table is taken just now, a task of its own does.
-        match self.table.try_lock() {
-            Some(mut table) => drop(table.0.remove(&self.id)),
-            None => {
-                let (id, table) = (self.id, Arc::clone(&self.table));
-                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                    runtime.spawn(async move {
-                        if let Ok(mut table) = table.lock_timed().await {
-                            table.0.remove(&id);
-                        }
-                    });
-                }
-            }
+        // Outside of a runtime no task of a session runs either.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(self.removal());
         }
     }
 }

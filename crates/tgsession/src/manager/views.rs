@@ -7,14 +7,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use lockorder::AcquireError;
-use lockorder::tokio::OwnedMutexGuard;
 use thiserror::Error;
 
 use super::{GlobalTaskTable, Manager, MetricsSnapshot, Record, Totals};
 use crate::events::HandlerTable;
-use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
-use crate::session::{Line, TaskTable, Visit};
+use crate::session::{Line, TaskTable};
 
 /// Why there is nothing to look at.
 #[derive(Debug, Error)]
@@ -78,9 +76,7 @@ impl Manager {
     ) -> Result<impl Deref<Target = Line> + Send + use<>, ViewError> {
         let record = self.record(id)?;
         let core = &record.session.core;
-        let visit = core.visit();
-        let line = Arc::clone(&core.line).lock_owned_within(core.settings.lock_timeout).await?;
-        Ok(Paused { line, _visit: visit })
+        Ok(Arc::clone(&core.line).lock_owned_within(core.settings.lock_timeout).await?)
     }
 
     /// The tasks of a session (level 5). While the result exists the session starts no task.
@@ -113,19 +109,5 @@ impl Manager {
 
     fn record(&self, id: SessionId) -> Result<Arc<Record>, ViewError> {
         self.0.registry.get(id).ok_or(ViewError::Unknown(id))
-    }
-}
-
-/// The operation lock, and that operations know of it.
-struct Paused {
-    line: OwnedMutexGuard<SessionOperation, Line>,
-    _visit: Visit,
-}
-
-impl Deref for Paused {
-    type Target = Line;
-
-    fn deref(&self) -> &Line {
-        &self.line
     }
 }

@@ -43,8 +43,9 @@ impl Monitor {
     /// Calls this function with each event.
     ///
     /// It runs while the session's handlers are kept in place: it may submit operations and wait for them,
-    /// but what changes handlers or ends the session ([`Monitoring::stop`], another `Monitor` on the same
-    /// session, removing the session, shutting down) waits for it, and belongs into a task of its own.
+    /// but what removes handlers or ends the session ([`Monitoring::stop`], removing the session, shutting
+    /// down) waits for it, and belongs into a task of its own. A handler that holds a clone of the manager
+    /// keeps it, and all its sessions, until the manager is shut down.
     pub fn new<F, Fut>(handler: F) -> Self
     where
         F: Fn(Arc<Event>) -> Fut + Send + Sync + 'static,
@@ -89,7 +90,7 @@ impl Work for Monitor {
             // Listening on a line that does not work would be no listening.
             context.client.get_me().await.map_err(CallError::from)?;
             let handlers = Arc::clone(context.handlers);
-            let number = handlers.add(Arc::clone(&self.handler)).await?;
+            let number = handlers.add(Arc::clone(&self.handler));
             Ok(Monitoring { handlers, number })
         }
         .boxed()

@@ -16,6 +16,9 @@ pub(crate) trait Admission: Send + Sync + 'static {
     /// One of the manager's permits, if the lane needs one.
     fn permit(&self, lane: Lane) -> BoxFuture<'_, Result<Option<Grant>, AcquireError>>;
 
+    /// Whether a lease would be given at once.
+    fn is_free(&self, session: SessionId) -> bool;
+
     /// Keeps the session where it is: nobody removes or reconnects it meanwhile.
     fn lease(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Grant>, AcquireError>>;
 }

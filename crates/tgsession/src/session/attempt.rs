@@ -2,7 +2,7 @@
 //!
 //! The locks are taken in their order: a permit (2), the manager's lease on the session (3), the session's
 //! operation lock (4). The session is claimed after the permit, so that an operation that cannot run gives
-//! its permit back at once; and where somebody else wants the session, it is waited for before a permit is.
+//! its permit back at once; and where somebody else keeps the session, he is waited for without a permit.
 //! All locks are dropped before the runner hears of the end, and so before the caller does.
 
 use std::any::Any;
@@ -21,6 +21,7 @@ use super::job::{End, Job};
 use super::runner::Note;
 use crate::hierarchy::SessionOperation;
 use crate::operation::{Context, Failure, Lane};
+use crate::telegram::CallError;
 
 /// How an attempt ended.
 pub(super) enum Verdict {
@@ -114,45 +115,64 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
     verdict
 }
 
-/// Levels 2, 3, 4. `None` if the session is busy.
+/// Levels 2, 3, 4. `None` if the session is busy, or must wait for Telegram.
 async fn lock(
     core: &Arc<Core>,
     lane: Lane,
     exclusive: bool,
 ) -> Result<Option<Locks<'_>>, AcquireError> {
     let limit = core.settings.lock_timeout;
-    if core.has_visitors() {
-        // Without a permit, which others can use; then once more from the start.
-        let _lease = core.admission.lease(core.id).await?;
+    loop {
+        let permit = core.admission.permit(lane).await?;
+        let turn = match exclusive {
+            true => match core.turn() {
+                Some(turn) => Some(turn),
+                None => return Ok(None),
+            },
+            false => None,
+        };
+        // It may have been a while.
+        if core.blocked_for().is_some() || core.key_lost.is_cancelled() {
+            return Ok(None);
+        }
+        if core.admission.is_free(core.id) && !(exclusive && core.line.is_locked()) {
+            let Some(lease) = core.admission.lease(core.id).await? else { return Ok(None) };
+            let line = match exclusive {
+                true => Some(core.line.lock_within(limit).await?),
+                false => None,
+            };
+            return Ok(Some(Locks { line, _lease: Some(lease), _turn: turn, _permit: permit }));
+        }
+        // Somebody else keeps the session: he is waited for without a permit, which others can use.
+        drop((turn, permit));
+        drop(core.admission.lease(core.id).await?);
         if exclusive {
             drop(core.line.lock_within(limit).await?);
         }
-        return Ok(None);
     }
-    let permit = core.admission.permit(lane).await?;
-    let turn = match exclusive {
-        true => match core.turn() {
-            Some(turn) => Some(turn),
-            None => return Ok(None),
-        },
-        false => None,
-    };
-    let Some(lease) = core.admission.lease(core.id).await? else { return Ok(None) };
-    let line = match exclusive {
-        true => Some(core.line.lock_within(limit).await?),
-        false => None,
-    };
-    Ok(Some(Locks { line, _lease: Some(lease), _turn: turn, _permit: permit }))
 }
 
 async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {
-    let Some(live) = core.live() else { return Verdict::Busy };
+    let Some(live) = core.live().filter(|live| !live.is_closing()) else {
+        job.attempts += 1;
+        let reason = "the session has no connection: reconnect it".to_owned();
+        return Verdict::Failed(CallError::Unavailable { reason, maybe_executed: false }.into());
+    };
     let limit = job.terms.timeout;
     let context = Context { client: &live.connection.client, handlers: &core.handlers };
     let attempt = AssertUnwindSafe(job.attempt(context)).catch_unwind();
     match timeout(limit, attempt).await {
-        Ok(Ok(Ok(()))) => Verdict::Done,
-        Ok(Ok(Err(failure))) => Verdict::Failed(failure),
+        Ok(Ok(Ok(()))) => {
+            core.works();
+            Verdict::Done
+        }
+        Ok(Ok(Err(failure))) => {
+            // While the locks are held: the next operation must know.
+            if let Failure::Call(error) = &failure {
+                core.notice(error);
+            }
+            Verdict::Failed(failure)
+        }
         Ok(Err(panic)) => Verdict::Failed(Failure::Panicked(message(&*panic))),
         Err(_) => Verdict::Ended(End::TimedOut(limit)),
     }

@@ -1,22 +1,25 @@
 //! What the tasks of one session share.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use lockorder::tokio::Mutex;
 use once_cell::sync::OnceCell;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::admission::Admission;
-use super::config::Settings;
+use super::config::{SessionConfig, Settings};
 use super::live::Live;
 use super::tasks::Tasks;
-use crate::events::Handlers;
+use crate::events::{Event, Handlers, Joining};
 use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
 use crate::operation::Kind;
@@ -122,8 +125,12 @@ pub(crate) struct Core {
     pub(crate) identity: OnceCell<Identity>,
     /// What Telegram called the loss of the key.
     lost: OnceCell<String>,
-    /// Those who hold the session, or wait for it, without being one of its operations.
-    visitors: AtomicUsize,
+    /// The key is lost.
+    pub(crate) key_lost: CancellationToken,
+    /// To the dispatcher.
+    pub(crate) events: mpsc::Sender<Event>,
+    /// Nothing more will be sent to the dispatcher.
+    pub(crate) events_over: CancellationToken,
     /// Level 4.
     pub(crate) line: Arc<Mutex<SessionOperation, Line>>,
     /// Level 5.
@@ -145,25 +152,31 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    /// What a session shares, and the new handlers for its dispatcher.
     pub(crate) fn new(
         id: SessionId,
-        label: String,
+        config: SessionConfig,
         settings: Settings,
-        credentials: Credentials,
         admission: Arc<dyn Admission>,
-    ) -> Self {
-        Self {
+        events: mpsc::Sender<Event>,
+        tracker: TaskTracker,
+    ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
+        let SessionConfig { label, credentials } = config;
+        let (handlers, joining) = Handlers::new(id, settings.lock_timeout);
+        let core = Self {
             id,
             label,
             credentials,
             live: watch::Sender::new(None),
             lost: OnceCell::new(),
-            visitors: AtomicUsize::new(0),
+            key_lost: CancellationToken::new(),
+            events,
+            events_over: CancellationToken::new(),
             admission,
             identity: OnceCell::new(),
             line: Arc::default(),
-            tasks: Tasks::new(id, settings.lock_timeout),
-            handlers: Arc::new(Handlers::new(id, settings.lock_timeout)),
+            tasks: Tasks::new(id, settings.lock_timeout, tracker),
+            handlers: Arc::new(handlers),
             settings,
             counts: Counts::default(),
             busy: AtomicBool::new(false),
@@ -173,7 +186,8 @@ impl Core {
             blocked_until: watch::Sender::new(None),
             draining: CancellationToken::new(),
             giving_up: CancellationToken::new(),
-        }
+        };
+        (core, joining)
     }
 
     pub(crate) fn state(&self) -> SessionState {
@@ -206,10 +220,11 @@ impl Core {
         }
     }
 
-    pub(crate) fn lose_key(&self, name: &str) {
+    fn lose_key(&self, name: &str) {
         // The first loss is the one that says why.
         let _ = self.lost.set(name.to_owned());
         self.set_state(SessionState::KeyLost);
+        self.key_lost.cancel();
     }
 
     /// The loss of the key, if it is lost.
@@ -217,11 +232,46 @@ impl Core {
         self.lost.get().map(|name| CallError::KeyLost { name: name.clone() })
     }
 
-    /// Telegram wants the account to wait.
-    pub(crate) fn block_for(&self, wait: Duration) {
-        Counts::add(&self.counts.flood_waits);
-        let until = Instant::now() + wait;
-        self.blocked_until.send_modify(|blocked| *blocked = (*blocked).max(Some(until)));
+    /// Draws the conclusions for the whole account: a flood wait holds it, a lost key ends it.
+    pub(crate) fn notice(&self, error: &CallError) {
+        match error {
+            CallError::Flood { wait } => {
+                tracing::warn!(session = %self.id, ?wait, "flood wait");
+                Counts::add(&self.counts.flood_waits);
+                let until = Instant::now() + *wait;
+                self.blocked_until.send_modify(|blocked| *blocked = (*blocked).max(Some(until)));
+            }
+            CallError::KeyLost { name } => {
+                tracing::error!(session = %self.id, name, "the key is lost");
+                self.lose_key(name);
+            }
+            _ => {}
+        }
+    }
+
+    /// The rest of the time for which Telegram wants the account to wait.
+    pub(crate) fn blocked_for(&self) -> Option<Duration> {
+        let rest = self.blocked()?.saturating_duration_since(Instant::now());
+        (!rest.is_zero()).then_some(rest)
+    }
+
+    /// Runs a task without which the session is none, and fails the session if it ends before it was
+    /// `meant` to. A panic in it stays in its session.
+    pub(crate) fn spawn_essential(
+        self: &Arc<Self>,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+        meant: impl Fn(&Self) -> bool + Send + 'static,
+    ) {
+        let core = Arc::clone(self);
+        self.tasks.spawn(name, move |_| async move {
+            let panicked = AssertUnwindSafe(task).catch_unwind().await.is_err();
+            if panicked || !meant(&core) {
+                tracing::error!(session = %core.id, name, panicked, "a task ended by itself");
+                core.set_state(SessionState::Failed);
+                core.draining.cancel();
+            }
+        });
     }
 
     pub(crate) fn live(&self) -> Option<Arc<Live>> {
@@ -230,16 +280,6 @@ impl Core {
 
     pub(crate) fn set_live(&self, live: Option<Arc<Live>>) {
         self.live.send_replace(live);
-    }
-
-    pub(crate) fn has_visitors(&self) -> bool {
-        self.visitors.load(Ordering::Acquire) != 0
-    }
-
-    /// Announces somebody who wants the session for himself: operations wait for him without a permit.
-    pub(crate) fn visit(self: &Arc<Self>) -> Visit {
-        self.visitors.fetch_add(1, Ordering::AcqRel);
-        Visit(Arc::clone(self))
     }
 
     pub(crate) fn is_busy(&self) -> bool {
@@ -265,10 +305,7 @@ impl Core {
             identity: self.identity.get().cloned(),
             queued: self.queued.load(Ordering::Relaxed),
             load: self.load.load(Ordering::Relaxed),
-            blocked_for: self
-                .blocked()
-                .map(|until| until.saturating_duration_since(Instant::now()))
-                .filter(|rest| !rest.is_zero()),
+            blocked_for: self.blocked_for(),
         }
     }
 }
@@ -288,14 +325,5 @@ pub(crate) struct Turn(Arc<Core>);
 impl Drop for Turn {
     fn drop(&mut self) {
         self.0.busy.store(false, Ordering::Release);
-    }
-}
-
-/// Somebody who wants the session for himself, until this is dropped.
-pub(crate) struct Visit(Arc<Core>);
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        self.0.visitors.fetch_sub(1, Ordering::AcqRel);
     }
 }

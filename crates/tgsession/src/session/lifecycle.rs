@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::admission::Admission;
@@ -17,7 +18,6 @@ use super::job::Job;
 use super::live::Live;
 use super::runner::{Note, Runner};
 use super::streams;
-use crate::events::Event;
 use crate::id::SessionId;
 use crate::operation::{Operation, Ticket};
 use crate::telegram::CallError;
@@ -49,8 +49,6 @@ pub struct Stopped {
 pub(crate) struct Session {
     pub(crate) core: Arc<Core>,
     notes: mpsc::UnboundedSender<Note>,
-    /// For the pump of the next connection.
-    events: mpsc::WeakSender<Event>,
     jobs: AtomicU64,
 }
 
@@ -73,32 +71,32 @@ impl SessionConfig {
 }
 
 impl Session {
-    /// Connects an account and starts its tasks; holds no lock while it talks to Telegram.
+    /// Connects an account and starts its tasks, all of them in `tracker`; holds no lock while it talks to
+    /// Telegram.
     pub(crate) async fn connect(
         id: SessionId,
         config: SessionConfig,
         settings: Settings,
         admission: Arc<dyn Admission>,
+        tracker: TaskTracker,
     ) -> Result<Self, ConnectError> {
-        let SessionConfig { label, credentials } = config;
+        let label = config.label.clone();
         let (events, inbox) = mpsc::channel(settings.event_capacity);
-        let core = Arc::new(Core::new(id, label.clone(), settings, credentials, admission));
+        let (core, joining) = Core::new(id, config, settings, admission, events, tracker);
+        let core = Arc::new(core);
         let abandoned = EndUnlessKept(Some(&core));
-        let weak = events.downgrade();
-        let (live, identity) =
-            Live::open(&core, events).await.map_err(|source| ConnectError { label, source })?;
+        let identity = Live::open(&core).await.map_err(|source| ConnectError { label, source })?;
         // Set once, by the only task that knows this core.
         let _ = core.identity.set(identity);
-        core.set_live(Some(live));
 
         let (notes, submitted) = mpsc::unbounded_channel();
-        let runner = Runner::new(Arc::clone(&core), notes.clone());
-        let own = Arc::clone(&core);
-        core.tasks.spawn("dispatcher", |_| streams::dispatch(own, inbox));
-        core.tasks.spawn("runner", |_| runner.run(submitted));
+        let runner = Runner::new(Arc::clone(&core), notes.clone()).run(submitted);
+        core.spawn_essential("runner", runner, |core| core.draining.is_cancelled());
+        let dispatcher = streams::dispatch(Arc::clone(&core), inbox, joining);
+        core.spawn_essential("dispatcher", dispatcher, |core| core.events_over.is_cancelled());
         core.set_state(SessionState::Connected);
         abandoned.keep();
-        Ok(Self { core, notes, events: weak, jobs: AtomicU64::new(0) })
+        Ok(Self { core, notes, jobs: AtomicU64::new(0) })
     }
 
     /// Puts an operation into the queue.
@@ -126,21 +124,30 @@ impl Session {
         Ok(ticket)
     }
 
-    /// Closes the connection to its end, then opens another. Nothing else may use the session meanwhile.
+    /// Closes the connection to its end, then opens another. Nothing else may use the session meanwhile. If
+    /// it fails or is dropped, the session has no connection until this is called again.
     pub(crate) async fn reconnect(&self) -> Result<(), CallError> {
         let core = &self.core;
-        // The dispatcher lives as long as a pump does: this keeps it over the change.
-        let stopped = || CallError::Invalid("the session has stopped".to_owned());
-        let events = self.events.upgrade().ok_or_else(stopped)?;
+        self.require_alive()?;
         core.set_state(SessionState::Reconnecting);
         if let Some(live) = core.live() {
             live.close();
             live.closed().await;
         }
-        let (live, _) = Live::open(core, events).await?;
-        core.set_live(Some(live));
+        Live::open(core).await?;
+        self.require_alive().inspect_err(|_| core.live().iter().for_each(|live| live.close()))?;
         core.works();
         Ok(())
+    }
+
+    /// A lost key is never tried again, and a session that ended does not come back.
+    fn require_alive(&self) -> Result<(), CallError> {
+        match self.core.state() {
+            SessionState::Connected | SessionState::Reconnecting => Ok(()),
+            state => Err(self.core.lost().unwrap_or_else(|| {
+                CallError::Invalid(format!("the session is {state:?}: remove it and add it again"))
+            })),
+        }
     }
 
     /// Stops within the budget: takes no more operations, lets those that run finish for half of it, then
@@ -157,7 +164,10 @@ impl Session {
         let _ = timeout_at(begin + budget * 3 / 4, self.notes.closed()).await;
         if let Some(live) = core.live() {
             live.close();
+            // What it brought is handled before the dispatcher hears that nothing more will come.
+            let _ = timeout_at(begin + budget * 13 / 16, live.closed()).await;
         }
+        core.events_over.cancel();
         let _ = timeout_at(begin + budget * 7 / 8, core.tasks.join()).await;
         core.end();
         let _ = timeout_at(begin + budget, core.tasks.join()).await;
@@ -176,6 +186,7 @@ impl Core {
     fn end(&self) {
         self.draining.cancel();
         self.giving_up.cancel();
+        self.events_over.cancel();
         if let Some(live) = self.live() {
             live.close();
         }

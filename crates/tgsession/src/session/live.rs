@@ -3,19 +3,16 @@
 //! A session has one at a time. The next is opened only after the last is closed to its end: two
 //! connections with one key at once, and the key is lost.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use tokio::sync::mpsc;
+use grammers_mtsender::SenderPoolRunner;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::core::{Core, SessionState};
+use super::core::Core;
 use super::streams;
-use crate::events::Event;
 use crate::telegram::{CallError, Connection, Identity, Parts};
 
 /// How long a closed connection may take to end by itself.
@@ -31,39 +28,42 @@ pub(crate) struct Live {
 
 impl Live {
     /// Connects: the first call proves that Telegram lets the account in, the second where its updates
-    /// stand. A connection that is given up half-way is closed.
-    pub(super) async fn open(
-        core: &Arc<Core>,
-        events: mpsc::Sender<Event>,
-    ) -> Result<(Arc<Self>, Identity), CallError> {
+    /// stand. The session has the connection from the start, so that whoever comes next closes it first; one
+    /// that does not come about is closed to its end.
+    pub(super) async fn open(core: &Arc<Core>) -> Result<Identity, CallError> {
         let Parts { connection, io, updates } = Connection::prepare(&core.credentials);
         let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
         let live = Arc::new(Self { connection, closing, tasks });
+        core.set_live(Some(Arc::clone(&live)));
         let opening = CloseUnlessKept(Some(&live));
-        let closing = live.closing.clone();
-        live.spawn(core, "io", async move {
-            tokio::select! {
-                () = io.run() => {}
-                // It hears that it is to end only between two calls: not while it waits for a connection
-                // that nobody answers.
-                () = async { closing.cancelled().await; sleep(GRACE).await } => {}
-            }
-        });
+        live.spawn(core, "io", run(io, live.closing.clone()));
 
         let limit = core.settings.connect_timeout;
         let first_calls = async {
             let identity = live.connection.identify(limit).await?;
-            Ok::<_, CallError>((live.connection.stream(updates).await?, identity))
+            Ok((live.connection.stream(updates).await?, identity))
         };
-        let answered = timeout(limit, first_calls).await;
-        let (stream, identity) = answered.map_err(|_| CallError::Unavailable {
-            reason: format!("no answer within {limit:?}"),
-            maybe_executed: false,
-        })??;
-        let pump = streams::pump(Arc::clone(core), Arc::clone(&live), stream, events);
-        live.spawn(core, "pump", pump);
-        opening.keep();
-        Ok((live, identity))
+        let answered = timeout(limit, first_calls).await.unwrap_or_else(|_| {
+            let reason = format!("no answer within {limit:?}");
+            Err(CallError::Unavailable { reason, maybe_executed: false })
+        });
+        match answered {
+            Ok((stream, identity)) => {
+                live.spawn(
+                    core,
+                    "pump",
+                    streams::pump(Arc::clone(core), Arc::clone(&live), stream),
+                );
+                opening.keep();
+                Ok(identity)
+            }
+            Err(error) => {
+                core.notice(&error);
+                live.close();
+                live.closed().await;
+                Err(error)
+            }
+        }
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -86,25 +86,36 @@ impl Live {
         self.tasks.wait().await;
     }
 
-    /// Runs a task without which the connection is none. A panic in it stays in its session.
+    /// Runs a task without which the connection is none.
     fn spawn(
         self: &Arc<Self>,
         core: &Arc<Core>,
         name: &'static str,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
-        let (live, own, token) = (Arc::clone(self), Arc::clone(core), self.tasks.token());
-        core.tasks.spawn(name, move |_| async move {
-            let ended = AssertUnwindSafe(task).catch_unwind().await;
-            drop(token);
-            if !live.is_closing() && own.state() != SessionState::KeyLost {
-                let panicked = ended.is_err();
-                tracing::error!(session = %own.id, name, panicked, "a task ended by itself");
-                own.set_state(SessionState::Failed);
-                own.draining.cancel();
-            }
-        });
+        let (live, token) = (Arc::clone(self), self.tasks.token());
+        let task = async move {
+            let _token = token;
+            task.await;
+        };
+        let meant = move |core: &Core| live.is_closing() || core.key_lost.is_cancelled();
+        core.spawn_essential(name, task, meant);
     }
+}
+
+/// Runs a connection until it is closed. It hears that it is to end only between two calls, and not while it
+/// waits for a connection that nobody answers: then it is dropped, and its sender with it.
+async fn run(io: SenderPoolRunner, closing: CancellationToken) {
+    let dropped = async {
+        closing.cancelled().await;
+        sleep(GRACE).await;
+    };
+    tokio::select! {
+        () = io.run() => return,
+        () = dropped => {}
+    }
+    // The sender ends in a task of its own.
+    sleep(GRACE / 5).await;
 }
 
 struct CloseUnlessKept<'a>(Option<&'a Arc<Live>>);

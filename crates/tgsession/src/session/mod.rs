@@ -20,7 +20,7 @@ mod tasks;
 pub(crate) use admission::{Admission, Grant};
 pub use config::SessionConfig;
 pub(crate) use config::Settings;
-pub(crate) use core::{Core, Visit};
+pub(crate) use core::Core;
 pub use core::{Line, SessionState, SessionStatus};
 pub use lifecycle::{ConnectError, Stopped};
 pub(crate) use lifecycle::{Session, SubmitRefusal};

@@ -13,10 +13,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::{debug, error, warn};
+use tracing::{debug, error};
 
 use super::attempt::{self, Verdict};
-use super::core::{Core, Counts, SessionState};
+use super::core::{Core, Counts};
 use super::job::{End, Job};
 use super::queue::Queue;
 use crate::operation::{Failure, Lane};
@@ -45,6 +45,8 @@ pub(super) struct Runner {
     running: usize,
     /// The queue was answered because the session drains.
     drained: bool,
+    /// The queue was answered because the key is lost.
+    lost: bool,
     cancelled: FuturesUnordered<BoxFuture<'static, u64>>,
 }
 
@@ -57,6 +59,7 @@ impl Runner {
             waiting: [false; Lane::ALL.len()],
             running: 0,
             drained: false,
+            lost: false,
             cancelled: FuturesUnordered::new(),
         }
     }
@@ -64,6 +67,7 @@ impl Runner {
     /// Runs until the session drains and its last operation has ended.
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Note>) {
         let draining = self.core.draining.clone();
+        let key_lost = self.core.key_lost.clone();
         while !(draining.is_cancelled() && self.running == 0) {
             let (wait, now) = (self.core.settings.queue_wait, Instant::now());
             let wake = self.queue.next_change(wait, self.core.blocked(), now);
@@ -71,8 +75,10 @@ impl Runner {
                 Some(note) = inbox.recv() => self.on_note(note),
                 Some(number) = self.cancelled.next() => self.on_cancelled(number),
                 () = draining.cancelled(), if !self.drained => self.drain(),
+                () = key_lost.cancelled(), if !self.lost => {}
                 () = until(wake) => {}
             }
+            self.refuse_if_lost();
             self.expire();
             self.launch();
         }
@@ -114,7 +120,6 @@ impl Runner {
             Verdict::Busy => self.requeue(job),
             Verdict::Done => {
                 Counts::add(&counts.done);
-                self.core.works();
                 job.finish();
             }
             Verdict::Ended(end) => self.answer(job, end),
@@ -123,18 +128,8 @@ impl Runner {
         }
     }
 
+    /// What it means for the account was drawn from it while the locks were held.
     fn on_failed_call(&mut self, mut job: Job, error: CallError) {
-        match &error {
-            CallError::Flood { wait } => {
-                warn!(session = %self.core.id, ?wait, kind = %job.kind(), "flood wait");
-                self.core.block_for(*wait);
-            }
-            CallError::KeyLost { name } => {
-                error!(session = %self.core.id, name, "the key is lost");
-                self.core.lose_key(name);
-            }
-            _ => {}
-        }
         match retry::next(job.kind(), job.attempts, &error) {
             Next::After(pause) if !self.core.draining.is_cancelled() => {
                 debug!(session = %self.core.id, kind = %job.kind(), %error, ?pause, "trying again");
@@ -177,10 +172,8 @@ impl Runner {
 
     /// Lets what may start ask for its permit, the highest rank first.
     fn launch(&mut self) {
-        self.refuse_if_lost();
         let now = Instant::now();
-        let blocked = self.core.blocked().is_some_and(|until| until > now);
-        if self.core.draining.is_cancelled() || blocked {
+        if self.core.draining.is_cancelled() || self.core.blocked_for().is_some() {
             return;
         }
         let free = !self.core.is_busy();
@@ -201,9 +194,10 @@ impl Runner {
 
     /// A lost key fails everything that waits.
     fn refuse_if_lost(&mut self) {
-        if self.core.state() != SessionState::KeyLost {
+        if !self.core.key_lost.is_cancelled() {
             return;
         }
+        self.lost = true;
         for job in self.queue.drain() {
             let end = self.core.lost().map_or(End::ShutDown, |lost| End::Failed(lost.into()));
             self.left_queue(job, end);

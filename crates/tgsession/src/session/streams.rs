@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use grammers_client::client::UpdateStream;
 use tokio::sync::mpsc;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::core::{Core, Counts, SessionState};
 use super::live::Live;
-use crate::events::Event;
+use crate::events::{Event, Joining};
 use crate::telegram::CallError;
 
 /// The pause after the second failure in a row; it doubles up to [`MAX_PAUSE`]. After the first there is
@@ -22,19 +22,16 @@ const MAX_PAUSE: Duration = Duration::from_secs(16);
 
 /// Owns the stream until its connection is closed. `next` must not be cancelled, so nothing is selected here:
 /// on a closed connection it ends by itself.
-pub(super) async fn pump(
-    core: Arc<Core>,
-    live: Arc<Live>,
-    mut stream: UpdateStream,
-    events: mpsc::Sender<Event>,
-) {
+pub(super) async fn pump(core: Arc<Core>, live: Arc<Live>, mut stream: UpdateStream) {
     let mut failures = 0;
     loop {
         match stream.next().await {
             Ok(update) => {
                 failures = 0;
-                core.works();
-                forward(&core, &events, Event::new(core.id, update));
+                if !live.is_closing() {
+                    core.works();
+                }
+                forward(&core, Event::new(core.id, update));
             }
             Err(_) if live.is_closing() => break,
             Err(error) => {
@@ -52,45 +49,53 @@ pub(super) async fn pump(
 
 /// Waits as the failure asks, then proves that the line works; false if it never will again.
 async fn recover(core: &Core, live: &Live, error: CallError, failures: u32) -> bool {
-    let pause = match &error {
-        CallError::KeyLost { name } => {
-            error!(session = %core.id, name, "the key is lost");
-            core.lose_key(name);
-            return false;
-        }
-        CallError::Flood { wait } => {
-            core.block_for(*wait);
-            *wait
-        }
-        _ if failures == 1 => Duration::ZERO,
-        _ => (PAUSE * 2_u32.saturating_pow(failures - 2)).min(MAX_PAUSE),
+    core.notice(&error);
+    if core.key_lost.is_cancelled() {
+        return false;
+    }
+    let pause = match failures {
+        1 => Duration::ZERO,
+        n => (PAUSE * 2_u32.saturating_pow(n - 2)).min(MAX_PAUSE),
     };
+    let pause = pause.max(core.blocked_for().unwrap_or_default());
     core.set_state(SessionState::Reconnecting);
     warn!(session = %core.id, %error, ?pause, "the update stream broke");
     tokio::select! {
         () = tokio::time::sleep(pause) => {}
         () = live.closing() => return true,
     }
-    if live.connection.identify(core.settings.connect_timeout).await.is_ok() {
-        core.works();
+    match live.connection.identify(core.settings.connect_timeout).await {
+        Ok(_) if !live.is_closing() => core.works(),
+        Ok(_) => {}
+        Err(error) => core.notice(&error),
     }
-    true
+    !core.key_lost.is_cancelled()
 }
 
-fn forward(core: &Core, events: &mpsc::Sender<Event>, event: Event) {
+fn forward(core: &Core, event: Event) {
     if event.is_own() {
         return;
     }
     Counts::add(&core.counts.events_seen);
-    if events.try_send(event).is_err() {
+    if core.events.try_send(event).is_err() {
         Counts::add(&core.counts.events_dropped);
         warn!(session = %core.id, "handlers are too slow: an event was dropped");
     }
 }
 
-/// Calls the handlers with each event until the pump has ended and every event is handled.
-pub(super) async fn dispatch(core: Arc<Core>, mut events: mpsc::Receiver<Event>) {
-    while let Some(event) = events.recv().await {
-        core.handlers.dispatch(event).await;
+/// Calls the handlers with each event, and takes up new handlers between two events, until everything that
+/// came is handled and nothing more will.
+pub(super) async fn dispatch(
+    core: Arc<Core>,
+    mut events: mpsc::Receiver<Event>,
+    mut joining: mpsc::UnboundedReceiver<Joining>,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            Some(handler) = joining.recv() => core.handlers.take_up(handler).await,
+            Some(event) = events.recv() => core.handlers.dispatch(event).await,
+            () = core.events_over.cancelled() => break,
+        }
     }
 }

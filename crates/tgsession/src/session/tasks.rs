@@ -69,14 +69,8 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    pub(crate) fn new(session: SessionId, limit: Duration) -> Self {
-        Self {
-            session,
-            limit,
-            table: Arc::default(),
-            tracker: TaskTracker::new(),
-            kill: CancellationToken::new(),
-        }
+    pub(crate) fn new(session: SessionId, limit: Duration, tracker: TaskTracker) -> Self {
+        Self { session, limit, table: Arc::default(), tracker, kill: CancellationToken::new() }
     }
 
     /// Starts a task, which first enters itself into the table. `run` learns whether it could.
@@ -125,6 +119,7 @@ impl Tasks {
     /// Ends every task at its next await.
     pub(crate) fn kill(&self) {
         self.kill.cancel();
+        self.tracker.close();
     }
 }
 
