@@ -317,7 +317,9 @@ async fn a_task_that_ignores_everything_is_reported_as_a_survivor() {
     soon(entered.notified()).await;
     let report = soon(stage.manager.shutdown()).await;
     drop(release);
-    assert_eq!((report.survivors, report.stopped, report.left), (1, 1, 1));
+    // Tasks that were queued behind it on its worker survive with it.
+    assert!(report.survivors >= 1, "{report:?}");
+    assert_eq!((report.stopped, report.left), (1, 1));
     // It came to its end after all, and so its caller hears of it.
     assert!(soon(ticket).await.is_done());
 }
