@@ -63,11 +63,15 @@ async fn every_way_to_wait_is_checked() {
         report_here(slots.clone().acquire_owned()).await,
         report_here(slots.clone().acquire_many_owned(2)).await,
         report_here(slots.clone().acquire_owned_within(limit)).await,
+        report_here(slots.acquire_many_within(2, limit)).await,
+        report_here(slots.clone().acquire_many_owned_within(2, limit)).await,
     ];
     reports.iter().for_each(|r| assert!(r.starts_with(ORDER) && r.contains(FILE), "{r}"));
     assert!(mutex.try_lock().is_some() && mutex.clone().try_lock_owned().is_some());
     assert!(low.try_read().is_some() && low.clone().try_write_owned().is_some());
     assert!(slots.try_acquire().is_some() && slots.clone().try_acquire_owned().is_some());
+    assert!(slots.try_acquire_many(9).is_some() && slots.try_acquire_many(10).is_none());
+    assert!(slots.clone().try_acquire_many_owned(9).is_some());
     drop(held);
     drop((mutex.lock().await, low.read().await, slots.acquire().await));
 }
@@ -217,6 +221,40 @@ async fn a_cancelled_waiter_leaves_nothing_behind() {
         () = std::future::ready(()) => {}
     }
     drop(outer.lock().await);
+    holder.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_at_a_lock_takes_nothing() {
+    let (mutex, lock) = (inner(), RwLock::<Middle, _>::new(0));
+    assert!(!mutex.is_locked() && !lock.is_locked_exclusive());
+    {
+        let _read = lock.read().await;
+        assert!(!lock.is_locked_exclusive());
+    }
+    let _write = lock.write().await;
+    let _mutex = mutex.lock().await;
+    assert!(mutex.is_locked() && lock.is_locked_exclusive());
+}
+
+#[tokio::test(start_paused = true)]
+async fn permits_that_do_not_come_in_time_are_an_error() {
+    let slots = Arc::new(Semaphore::<Middle>::new(3));
+    let limit = Duration::from_secs(4);
+    let holder = tokio::spawn({
+        let slots = slots.clone();
+        async move {
+            let _two = slots.acquire_many(2).await.unwrap();
+            std::future::pending::<()>().await;
+        }
+    });
+    tokio::task::yield_now().await;
+    let error = slots.acquire_many_within(2, limit).await.unwrap_err();
+    let timed_out = error.timed_out().unwrap();
+    assert_eq!(timed_out.wanted.mode, lockorder::Mode::Permits(2));
+    assert_eq!(timed_out.holders[0].lock.mode, lockorder::Mode::Permits(2));
+    assert!(slots.clone().acquire_many_owned_within(2, limit).await.is_err());
+    assert!(slots.acquire_within(limit).await.is_ok());
     holder.abort();
 }
 

@@ -137,9 +137,28 @@ impl<R: Rank> Semaphore<R> {
         &self,
         limit: Duration,
     ) -> impl Future<Output = Result<SemaphorePermit<'_, R>, AcquireError>> {
-        let ask = self.ask(1);
+        self.acquire_many_within(1, limit)
+    }
+
+    /// Waits for `n` permits at once for `limit` at most.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds permits, or [`AcquireError::Closed`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// As [`acquire_timed`](Self::acquire_timed).
+    #[track_caller]
+    pub fn acquire_many_within(
+        &self,
+        n: u32,
+        limit: Duration,
+    ) -> impl Future<Output = Result<SemaphorePermit<'_, R>, AcquireError>> {
+        let ask = self.ask(n);
         async move {
-            let (inner, asked) = wait::within(&ask, limit, self.raw().acquire()).await?;
+            let (inner, asked) = wait::within(&ask, limit, self.raw().acquire_many(n)).await?;
             self.permit(&ask, inner, asked)
         }
     }
@@ -147,8 +166,14 @@ impl<R: Rank> Semaphore<R> {
     /// Takes a permit if one is free. Cannot wait, so it is never a violation.
     #[track_caller]
     pub fn try_acquire(&self) -> Option<SemaphorePermit<'_, R>> {
-        let inner = self.raw().try_acquire().ok()?;
-        Some(SemaphorePermit { inner, held: self.ask(1).hold_tried(), rank: PhantomData })
+        self.try_acquire_many(1)
+    }
+
+    /// Takes `n` permits if so many are free. Cannot wait, so it is never a violation.
+    #[track_caller]
+    pub fn try_acquire_many(&self, n: u32) -> Option<SemaphorePermit<'_, R>> {
+        let inner = self.raw().try_acquire_many(n).ok()?;
+        Some(SemaphorePermit { inner, held: self.ask(n).hold_tried(), rank: PhantomData })
     }
 
     /// As [`acquire`](Self::acquire), with a permit that owns its semaphore and may travel.
@@ -205,9 +230,30 @@ impl<R: Rank> Semaphore<R> {
         self: Arc<Self>,
         limit: Duration,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
-        let ask = self.ask(1);
+        self.acquire_many_owned_within(1, limit)
+    }
+
+    /// As [`acquire_many_within`](Self::acquire_many_within), with a permit that owns its semaphore and may
+    /// travel.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds permits, or [`AcquireError::Closed`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue and leaves nothing behind.
+    ///
+    /// # Panics
+    /// As [`acquire_timed`](Self::acquire_timed).
+    #[track_caller]
+    pub fn acquire_many_owned_within(
+        self: Arc<Self>,
+        n: u32,
+        limit: Duration,
+    ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
+        let ask = self.ask(n);
         async move {
-            let (inner, asked) = wait::within(&ask, limit, self.share().acquire_owned()).await?;
+            let (inner, asked) =
+                wait::within(&ask, limit, self.share().acquire_many_owned(n)).await?;
             OwnedSemaphorePermit::new(&ask, inner, asked)
         }
     }
@@ -215,8 +261,14 @@ impl<R: Rank> Semaphore<R> {
     /// As [`try_acquire`](Self::try_acquire), with a permit that owns its semaphore and may travel.
     #[track_caller]
     pub fn try_acquire_owned(self: Arc<Self>) -> Option<OwnedSemaphorePermit<R>> {
-        let ask = self.ask(1);
-        let inner = self.share().try_acquire_owned().ok()?;
+        self.try_acquire_many_owned(1)
+    }
+
+    /// As [`try_acquire_many`](Self::try_acquire_many), with a permit that owns its semaphore and may travel.
+    #[track_caller]
+    pub fn try_acquire_many_owned(self: Arc<Self>, n: u32) -> Option<OwnedSemaphorePermit<R>> {
+        let ask = self.ask(n);
+        let inner = self.share().try_acquire_many_owned(n).ok()?;
         Some(OwnedSemaphorePermit { inner, held: ask.hold_tried(), rank: PhantomData })
     }
 
