@@ -15,6 +15,12 @@ impl Progress {
         Self(MultiProgress::with_draw_target(target))
     }
 
+    /// Takes the bars away: what they showed is in the report.
+    pub(super) fn clear(&self) {
+        // A terminal that cannot be written to has nothing to take away.
+        let _ = self.0.clear();
+    }
+
     pub(super) fn bar(&self, what: &'static str, len: usize) -> ProgressBar {
         let style =
             ProgressStyle::with_template("{msg:>18} {wide_bar} {pos:>5}/{len:<5} {elapsed:>4}")

@@ -56,6 +56,7 @@ pub(super) async fn run(options: &Demo) -> Result<Report, DemoError> {
     stage.report.lock_timeouts = metrics.lock_timeouts;
     stage.report.expected.floods_met = metrics.flood_waits;
     stage.shutdown().await;
+    stage.progress.clear();
     drop(monitoring);
     stage.report.violations = violations.load(Ordering::Relaxed);
     Ok(stage.report)
