@@ -181,13 +181,12 @@ mod futures {
         tasks::current().unwrap_or(0)
     }
 
-    /// The task or branch that is polled now.
+    /// The task that is polled now, and the branch of it or the task itself.
     #[inline]
-    pub(in super::super) fn tag() -> Tag {
-        with(|local| match local.branch() {
-            Some(branch) => branch.owner.load(Ordering::Relaxed),
-            None => task(),
-        })
+    pub(in super::super) fn task_and_tag() -> (Tag, Tag) {
+        let task = task();
+        let branch = with(|local| local.branch.get()).filter(|(of, _)| *of == task);
+        (task, branch.map_or(task, |(_, branch)| branch.owner.load(Ordering::Relaxed)))
     }
 
     /// Polls within a branch: enclosing branches of the same task stay in its lineage.
@@ -233,7 +232,7 @@ mod futures {
 }
 
 #[cfg(feature = "tokio")]
-pub(super) use futures::{admits, base, holder, lineage, tag, task, within};
+pub(super) use futures::{admits, base, holder, lineage, task, task_and_tag, within};
 
 #[cfg(not(feature = "tokio"))]
 mod no_futures {
@@ -253,10 +252,10 @@ mod no_futures {
     }
 
     #[inline(always)]
-    pub(in super::super) fn tag() -> Tag {
-        0
+    pub(in super::super) fn task_and_tag() -> (Tag, Tag) {
+        (0, 0)
     }
 }
 
 #[cfg(not(feature = "tokio"))]
-pub(super) use no_futures::{admits, lineage, tag, task};
+pub(super) use no_futures::{admits, lineage, task, task_and_tag};

@@ -167,21 +167,23 @@ fn held_by_caller(keeper: Keeper) -> Vec<Record> {
 
 #[inline]
 fn record(ask: &Ask) -> Record {
+    let (task, tag) = local::task_and_tag();
     Record {
         class: ask.class,
         site: ask.site,
         instance: ask.instance,
         key: ask.key,
         mode: ask.mode,
-        tag: local::tag(),
-        task: local::task(),
+        tag,
+        task,
         since: 0,
     }
 }
 
 fn caller() -> Holder {
     let thread = local::thread().map(|block| block.thread.lock().clone());
-    holder(thread, local::task(), local::tag())
+    let (task, tag) = local::task_and_tag();
+    holder(thread, task, tag)
 }
 
 fn holder(thread: Option<String>, task: local::Tag, tag: local::Tag) -> Holder {

@@ -51,10 +51,9 @@ impl<R: Rank, T> Mutex<R, T> {
     #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        async move {
-            let (inner, asked) = wait::forever(&ask, self.raw().lock()).await;
+        wait::forever(ask, self.raw().lock(), |inner, ask, asked| {
             MutexGuard::new(inner, ask.hold(asked))
-        }
+        })
     }
 
     /// Waits for the lock for the time of its hierarchy.
@@ -111,10 +110,9 @@ impl<R: Rank, T> Mutex<R, T> {
     #[track_caller]
     pub fn lock_owned(self: Arc<Self>) -> impl Future<Output = OwnedMutexGuard<R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        async move {
-            let (inner, asked) = wait::forever(&ask, self.share().lock_owned()).await;
+        wait::forever(ask, self.share().lock_owned(), |inner, ask, asked| {
             OwnedMutexGuard::new(inner, ask.hold(asked))
-        }
+        })
     }
 
     /// As [`lock_within`](Self::lock_within), with a guard that owns its lock and may travel.

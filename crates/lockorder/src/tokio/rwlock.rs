@@ -48,10 +48,9 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Shared);
-        async move {
-            let (inner, asked) = wait::forever(&ask, self.raw().read()).await;
+        wait::forever(ask, self.raw().read(), |inner, ask, asked| {
             RwLockReadGuard::new(inner, ask.hold(asked))
-        }
+        })
     }
 
     /// Waits for shared access for the time of its hierarchy.
@@ -110,10 +109,9 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn read_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockReadGuard<R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Shared);
-        async move {
-            let (inner, asked) = wait::forever(&ask, self.share().read_owned()).await;
+        wait::forever(ask, self.share().read_owned(), |inner, ask, asked| {
             OwnedRwLockReadGuard::new(inner, ask.hold(asked))
-        }
+        })
     }
 
     /// As [`read_within`](Self::read_within), with a guard that owns its lock and may travel.
@@ -156,10 +154,9 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        async move {
-            let (inner, asked) = wait::forever(&ask, self.raw().write()).await;
+        wait::forever(ask, self.raw().write(), |inner, ask, asked| {
             RwLockWriteGuard::new(inner, ask.hold(asked))
-        }
+        })
     }
 
     /// Waits for exclusive access for the time of its hierarchy.
@@ -218,10 +215,9 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn write_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockWriteGuard<R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        async move {
-            let (inner, asked) = wait::forever(&ask, self.share().write_owned()).await;
+        wait::forever(ask, self.share().write_owned(), |inner, ask, asked| {
             OwnedRwLockWriteGuard::new(inner, ask.hold(asked))
-        }
+        })
     }
 
     /// As [`write_within`](Self::write_within), with a guard that owns its lock and may travel.

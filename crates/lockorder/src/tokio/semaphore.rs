@@ -99,10 +99,7 @@ impl<R: Rank> Semaphore<R> {
         n: u32,
     ) -> impl Future<Output = Result<SemaphorePermit<'_, R>, AcquireError>> {
         let ask = self.ask(n);
-        async move {
-            let (inner, asked) = wait::forever(&ask, self.raw().acquire_many(n)).await;
-            self.permit(&ask, inner, asked)
-        }
+        wait::forever(ask, self.raw().acquire_many(n), SemaphorePermit::new)
     }
 
     /// Waits for a permit for the time of its hierarchy.
@@ -159,7 +156,7 @@ impl<R: Rank> Semaphore<R> {
         let ask = self.ask(n);
         async move {
             let (inner, asked) = wait::within(&ask, limit, self.raw().acquire_many(n)).await?;
-            self.permit(&ask, inner, asked)
+            SemaphorePermit::new(inner, &ask, asked)
         }
     }
 
@@ -209,10 +206,7 @@ impl<R: Rank> Semaphore<R> {
         n: u32,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
         let ask = self.ask(n);
-        async move {
-            let (inner, asked) = wait::forever(&ask, self.share().acquire_many_owned(n)).await;
-            OwnedSemaphorePermit::new(&ask, inner, asked)
-        }
+        wait::forever(ask, self.share().acquire_many_owned(n), OwnedSemaphorePermit::new)
     }
 
     /// As [`acquire_within`](Self::acquire_within), with a permit that owns its semaphore and may travel.
@@ -254,7 +248,7 @@ impl<R: Rank> Semaphore<R> {
         async move {
             let (inner, asked) =
                 wait::within(&ask, limit, self.share().acquire_many_owned(n)).await?;
-            OwnedSemaphorePermit::new(&ask, inner, asked)
+            OwnedSemaphorePermit::new(inner, &ask, asked)
         }
     }
 
@@ -295,21 +289,6 @@ impl<R: Rank> Semaphore<R> {
         self.raw().is_closed()
     }
 
-    fn permit<'a>(
-        &'a self,
-        ask: &Ask,
-        inner: Result<tokio::sync::SemaphorePermit<'a>, ClosedError>,
-        asked: Asked,
-    ) -> Result<SemaphorePermit<'a, R>, AcquireError> {
-        match inner {
-            Ok(inner) => {
-                let held = ask.hold(asked);
-                Ok(SemaphorePermit { inner, held, rank: PhantomData })
-            }
-            Err(_) => Err(ask.closed()),
-        }
-    }
-
     #[inline(always)]
     fn raw(&self) -> &Raw {
         R::Keys::lock(&self.0)
@@ -343,7 +322,21 @@ pub struct SemaphorePermit<'a, R: Rank> {
     rank: PhantomData<fn() -> R>,
 }
 
-impl<R: Rank> SemaphorePermit<'_, R> {
+impl<'a, R: Rank> SemaphorePermit<'a, R> {
+    fn new(
+        inner: Result<tokio::sync::SemaphorePermit<'a>, ClosedError>,
+        ask: &Ask,
+        asked: Asked,
+    ) -> Result<Self, AcquireError> {
+        match inner {
+            Ok(inner) => {
+                let held = ask.hold(asked);
+                Ok(Self { inner, held, rank: PhantomData })
+            }
+            Err(_) => Err(ask.closed()),
+        }
+    }
+
     /// Ends ownership: the permits are lost to the semaphore, and no longer held by anybody.
     pub fn forget(self) {
         self.inner.forget();
@@ -374,8 +367,8 @@ pub struct OwnedSemaphorePermit<R: Rank> {
 
 impl<R: Rank> OwnedSemaphorePermit<R> {
     fn new(
-        ask: &Ask,
         inner: Result<tokio::sync::OwnedSemaphorePermit, ClosedError>,
+        ask: &Ask,
         asked: Asked,
     ) -> Result<Self, AcquireError> {
         match inner {

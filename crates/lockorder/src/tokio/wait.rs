@@ -6,23 +6,58 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::ask::Ask;
 use crate::checker::Asked;
 use crate::error::AcquireError;
 
-/// Checks and waits.
+pin_project_lite::pin_project! {
+    /// Checks, waits, and makes a guard of what it got. A future of its own rather than an async block: one
+    /// state machine less around the wrapped one.
+    pub(super) struct Forever<W, M> {
+        #[pin]
+        wait: W,
+        ask: Ask,
+        asked: Option<Asked>,
+        reported: bool,
+        make: M,
+    }
+}
+
+/// Waits for as long as it takes.
 #[inline]
-pub(super) async fn forever<G>(ask: &Ask, wait: impl Future<Output = G>) -> (G, Asked) {
-    let asked = ask.check();
-    let mut wait = pin!(wait);
-    let guard = match at_once(wait.as_mut()).await {
-        Some(guard) => guard,
-        None => checked(ask, wait).await,
-    };
-    (guard, asked)
+pub(super) fn forever<W, M, G>(ask: Ask, wait: W, make: M) -> Forever<W, M>
+where
+    W: Future,
+    M: Fn(W::Output, &Ask, Asked) -> G,
+{
+    Forever { wait, ask, asked: None, reported: false, make }
+}
+
+impl<W, M, G> Future for Forever<W, M>
+where
+    W: Future,
+    M: Fn(W::Output, &Ask, Asked) -> G,
+{
+    type Output = G;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
+        let this = self.project();
+        let is_first = this.asked.is_none();
+        let asked = *this.asked.get_or_insert_with(|| this.ask.check());
+        match this.wait.poll(cx) {
+            Poll::Ready(inner) => Poll::Ready((this.make)(inner, this.ask, asked)),
+            Poll::Pending => {
+                if !is_first && !*this.reported {
+                    *this.reported = this.ask.check_again();
+                }
+                Poll::Pending
+            }
+        }
+    }
 }
 
 /// Checks and waits for `limit` at most. The timer is armed only if the first poll finds the lock taken, so
