@@ -8,6 +8,11 @@ pub(crate) struct Asked;
 
 impl Asked {
     pub(crate) const NEVER: Self = Self;
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn was_reported(self) -> bool {
+        false
+    }
 }
 
 pub(crate) struct Held;

@@ -131,3 +131,13 @@ async fn a_panic_in_a_branch_ends_it() {
     assert_eq!(report_here(fails).await, "on purpose");
     drop(outer.lock().await);
 }
+
+#[tokio::test]
+async fn a_blocking_guard_that_a_branch_returns_is_its_tasks() {
+    let outer = outer();
+    let blocking = lockorder::Mutex::<Inner, _>::new(0);
+    let guard = branch(async { blocking.lock() }).await;
+    assert_report(&report_here(outer.lock()).await, ORDER, "outer", "inner", FILE);
+    drop(guard);
+    drop(outer.lock().await);
+}

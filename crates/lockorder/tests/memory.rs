@@ -6,7 +6,8 @@ mod common;
 use std::sync::Arc;
 
 use common::Inner;
-use lockorder::tokio::{OwnedSemaphorePermit, Semaphore};
+use lockorder::branch;
+use lockorder::tokio::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 fn resident_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -47,4 +48,26 @@ fn short_tasks_and_permits_that_outlive_them_leave_bounded_memory() {
     let grown = resident_kib().saturating_sub(before);
     assert!(grown < 2048, "{grown} KiB more after {TASKS} tasks");
     assert_eq!(lockorder::snapshot().len(), 0);
+    runtime.block_on(branches_that_return_guards());
+}
+
+/// Part of the one test of this process: memory is the process's.
+async fn branches_that_return_guards() {
+    const BRANCHES: usize = 20_000;
+    let lock = Arc::new(Mutex::<Inner, u32>::default());
+    let round = || async {
+        for _ in 0..BRANCHES {
+            let lock = lock.clone();
+            tokio::spawn(async move { drop(branch(lock.lock_owned()).await) }).await.unwrap();
+        }
+        // Within one task, and with nothing that is ever checked.
+        for _ in 0..BRANCHES {
+            drop(branch(async { lock.try_lock() }).await);
+        }
+    };
+    round().await;
+    let before = resident_kib();
+    round().await;
+    let grown = resident_kib().saturating_sub(before);
+    assert!(grown < 2048, "{grown} KiB more after {BRANCHES} branches");
 }

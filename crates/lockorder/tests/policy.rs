@@ -37,4 +37,20 @@ fn a_violation_panics_is_logged_or_calls_back() {
     assert_eq!((violation.wanted.class.name(), violation.held.class.name()), ("outer", "inner"));
     assert_eq!(violation.wanted.site.line(), violation.held.site.line() + 1);
     assert_eq!(violation.holder.thread.as_deref(), std::thread::current().name());
+
+    // A callback that panics while the thread unwinds would end the process.
+    drop(seen);
+    lockorder::set_policy(Policy::callback(|violation| panic!("{violation}")));
+    struct Inverts<'a>(&'a dyn Fn());
+    impl Drop for Inverts<'_> {
+        fn drop(&mut self) {
+            (self.0)();
+        }
+    }
+    let first = report(|| {
+        let _inverts = Inverts(&invert);
+        panic!("{}", "the first panic goes on".to_owned());
+    });
+    assert_eq!(first, "the first panic goes on");
+    assert!(report(invert).starts_with("lock order violation"));
 }

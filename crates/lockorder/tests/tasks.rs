@@ -366,3 +366,19 @@ async fn locks_and_guards_are_as_sendable_as_the_wrapped_ones() {
     send(&guard);
     sync(&guard);
 }
+
+#[tokio::test]
+async fn the_value_of_a_lock_is_dropped_after_the_lock() {
+    struct TakesOuter(Arc<lockorder::Mutex<Outer, u32>>);
+    impl Drop for TakesOuter {
+        fn drop(&mut self) {
+            *self.0.lock() += 1;
+        }
+    }
+    let outer = Arc::new(lockorder::Mutex::new(0));
+    let last = Arc::new(Mutex::<Inner, _>::new(TakesOuter(outer.clone())));
+    drop(last.lock_owned().await);
+    let last = Arc::new(RwLock::<Inner, _>::new(TakesOuter(outer.clone())));
+    drop(last.read_owned().await);
+    assert_eq!(*outer.lock(), 2);
+}

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::family::Family;
+use super::pool;
 use super::slot::{Record, Slot};
 use crate::Class;
 
@@ -109,6 +110,17 @@ impl Block {
     /// moment.
     pub(super) fn is_empty(&'static self) -> bool {
         !self.family.has_branches() && self.records().next().is_none()
+    }
+
+    /// Takes what ended branches left behind and is empty by now back to the pool.
+    pub(super) fn clear_away(&self) {
+        self.family.clear_away().into_iter().for_each(pool::give_back);
+    }
+
+    /// Passes what one branch took on to another holder. For the owner.
+    #[cfg(feature = "tokio")]
+    pub(super) fn retag(&'static self, from: u64, to: u64) {
+        (0..self.trim()).for_each(|i| self.slot(i).retag(from, to));
     }
 
     /// What is live, from below.

@@ -75,9 +75,15 @@ impl BranchHolder {
     }
 
     fn end(&mut self) {
-        if let Some((block, base)) = self.of.take() {
-            base.family.end(block).into_iter().for_each(pool::give_back);
+        let Some((block, base)) = self.of.take() else { return };
+        // What it still holds is its parent's from now on, blocking locks of this thread too: their guards
+        // cannot have gone anywhere else.
+        let owner = |block: &Block| block.owner.load(Ordering::Relaxed);
+        let parent = block.family.parent().unwrap_or(base);
+        if let Some(thread) = local::thread() {
+            thread.retag(owner(block), owner(parent));
         }
+        base.family.end(block).into_iter().for_each(pool::give_back);
     }
 }
 

@@ -44,18 +44,37 @@ impl Family {
         self.left_behind.load(Ordering::Acquire) != 0
     }
 
-    pub(super) fn branches(&self) -> Vec<&'static Block> {
-        self.branches.lock().clone()
+    /// Looks at every branch, while none of them can end and its block be used by others.
+    pub(super) fn for_each_branch(&self, look: impl FnMut(&'static Block)) {
+        self.branches.lock().iter().copied().for_each(look);
     }
 
-    /// What branches left behind for one of `lineage`, or for the base.
-    pub(super) fn left_to(&self, lineage: &[&'static Block]) -> Vec<&'static Block> {
-        let mut left = self.branches();
-        left.retain(|b| {
-            b.family.left.load(Ordering::Relaxed)
-                && b.family.parent().is_none_or(|p| lineage.iter().any(|l| std::ptr::eq(*l, p)))
+    /// Whether this was left behind for one of `lineage`, or for the base.
+    pub(super) fn is_left_to(&self, lineage: &[&'static Block]) -> bool {
+        self.left.load(Ordering::Relaxed)
+            && self.parent().is_none_or(|p| lineage.iter().any(|l| std::ptr::eq(*l, p)))
+    }
+
+    /// Takes out what was left behind and is empty by now: for the pool.
+    pub(super) fn clear_away(&self) -> Vec<&'static Block> {
+        if !self.has_left_behind() {
+            return Vec::new();
+        }
+        self.take_empty(&mut self.branches.lock())
+    }
+
+    fn take_empty(&self, branches: &mut Vec<&'static Block>) -> Vec<&'static Block> {
+        let mut empty = Vec::new();
+        branches.retain(|branch| {
+            let over = branch.family.left.load(Ordering::Relaxed) && branch.is_empty();
+            if over {
+                empty.push(*branch);
+            }
+            !over
         });
-        left
+        self.len.fetch_sub(empty.len(), Ordering::Release);
+        self.left_behind.fetch_sub(empty.len(), Ordering::Release);
+        empty
     }
 }
 
@@ -78,31 +97,17 @@ impl Family {
         self.len.fetch_sub(1, Ordering::Release);
     }
 
-    /// Ends `branch`: returns its block if nothing is held in it, else leaves it behind for its parent.
-    pub(super) fn end(&self, branch: &'static Block) -> Option<&'static Block> {
+    /// Ends `branch`: its block is left behind for its parent if something is held in it. Returns what is
+    /// empty, for the pool.
+    pub(super) fn end(&self, branch: &'static Block) -> Vec<&'static Block> {
         let mut branches = self.branches.lock();
         for child in branches.iter().filter(|b| b.family.is_child_of(branch)) {
             child.family.parent.store(branch.family.parent());
         }
-        if branch.trim() == 0 {
-            branches.retain(|b| !std::ptr::eq(*b, branch));
-            self.len.fetch_sub(1, Ordering::Release);
-            return Some(branch);
-        }
+        branch.trim();
         branch.family.left.store(true, Ordering::Relaxed);
         self.left_behind.fetch_add(1, Ordering::Release);
-        None
-    }
-
-    /// Takes out what was left behind and is empty by now.
-    pub(super) fn clear_away(&self) -> Vec<&'static Block> {
-        let mut branches = self.branches.lock();
-        let over = |b: &&'static Block| b.family.left.load(Ordering::Relaxed) && b.is_empty();
-        let empty: Vec<_> = branches.iter().copied().filter(over).collect();
-        branches.retain(|b| !over(b));
-        self.len.fetch_sub(empty.len(), Ordering::Release);
-        self.left_behind.fetch_sub(empty.len(), Ordering::Release);
-        empty
+        self.take_empty(&mut branches)
     }
 
     fn is_child_of(&self, block: &'static Block) -> bool {

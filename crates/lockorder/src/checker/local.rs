@@ -135,7 +135,7 @@ pub(super) struct Lineage {
 mod futures {
     use std::sync::atomic::Ordering;
 
-    use super::{Block, Lineage, Local, Tag, pool, tasks, with};
+    use super::{Block, Lineage, Local, Tag, tasks, with};
 
     /// The block of async locks of whoever is polled now: a branch, a task, or the thread's own future.
     #[inline]
@@ -168,8 +168,8 @@ mod futures {
     pub(in super::super) fn lineage() -> Lineage {
         with(|local| {
             let base = local.known_base();
-            if let Some(base) = base.filter(|base| base.family.has_left_behind()) {
-                base.family.clear_away().into_iter().for_each(pool::give_back);
+            if let Some(base) = base {
+                base.clear_away();
             }
             let branches = std::iter::successors(local.branch(), |b| b.family.parent()).collect();
             Lineage { branches, base }

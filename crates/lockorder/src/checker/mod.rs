@@ -8,7 +8,6 @@
 mod block;
 #[cfg(feature = "tokio")]
 mod branch;
-#[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only tasks have branches"))]
 mod family;
 mod learned;
 mod local;
@@ -32,13 +31,23 @@ use crate::event;
 use crate::report::{HeldLock, Holder, Mode};
 use crate::violation::Violation;
 
-/// When an acquisition began; 0 if nobody listens.
+/// When an acquisition began (0 if nobody listens), and what the check said.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked(u64);
+pub(crate) struct Asked {
+    at: u64,
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only futures check again"))]
+    reported: bool,
+}
 
 impl Asked {
     /// Of a lock that was only tried.
-    pub(crate) const NEVER: Self = Self(0);
+    pub(crate) const NEVER: Self = Self { at: 0, reported: false };
+
+    /// Whether the acquisition was reported.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn was_reported(self) -> bool {
+        self.reported
+    }
 }
 
 /// A held lock's record: cleared when it is dropped, on any thread.
@@ -50,9 +59,8 @@ pub(crate) struct Held {
 /// Reports the acquisition if it could deadlock.
 #[inline]
 pub(crate) fn check(ask: &Ask) -> Asked {
-    let asked = if event::wanted() { say::asked(&record(ask)) } else { 0 };
-    check_again(ask);
-    Asked(asked)
+    let at = if event::wanted() { say::asked(&record(ask)) } else { 0 };
+    Asked { at, reported: check_again(ask) }
 }
 
 /// Checks once more, against what is held by now; true if that was reported.
@@ -74,7 +82,7 @@ pub(crate) fn hold(ask: &Ask, asked: Asked) -> Held {
     let record = Record { since, ..record(ask) };
     let held = Held { slot: block.map(|block| block.claim(&record)) };
     if since != 0 {
-        say::acquired(&record, asked.0);
+        say::acquired(&record, asked.at);
     }
     held
 }
@@ -148,19 +156,23 @@ fn examine(ask: &Ask) -> bool {
 fn held_by_caller(keeper: Keeper) -> Vec<Record> {
     let local::Lineage { branches, base } = local::lineage();
     let stops_thread = matches!(keeper, Keeper::Thread);
-    let of_base = base.map_or_else(Vec::new, |base| match stops_thread {
-        true => base.family.branches(),
-        false => base.family.left_to(&branches),
-    });
-    let mut blocks: Vec<&'static Block> = of_base;
-    if !stops_thread {
-        blocks.extend(branches);
+    let (mut tags, mut held) = (vec![local::task()], Vec::new());
+    let mut take = |block: &'static Block| {
+        tags.push(block.owner.load(Ordering::Relaxed));
+        held.extend(block.records());
+    };
+    if let Some(base) = base {
+        base.family.for_each_branch(|branch| {
+            if stops_thread || branch.family.is_left_to(&branches) {
+                take(branch);
+            }
+        });
+        take(base);
     }
-    let tags: Vec<_> = blocks.iter().map(|b| b.owner.load(Ordering::Relaxed)).collect();
-    let task = local::task();
-    let counts = |record: &Record| stops_thread || record.tag == task || tags.contains(&record.tag);
-    blocks.extend(base);
-    let mut held: Vec<Record> = blocks.into_iter().flat_map(Block::records).collect();
+    if !stops_thread {
+        branches.into_iter().for_each(take);
+    }
+    let counts = |record: &Record| stops_thread || tags.contains(&record.tag);
     held.extend(local::thread().into_iter().flat_map(Block::records).filter(counts));
     held
 }

@@ -23,9 +23,16 @@ static POOL: Mutex<Pool> =
 pub(super) fn take() -> &'static Block {
     let mut pool = POOL.lock();
     if pool.free.is_empty() && !pool.orphans.is_empty() {
-        let (empty, held) = pool.orphans.drain(..).partition(|block| block.is_empty());
-        pool.free = empty;
-        pool.orphans = held;
+        let mut free = Vec::new();
+        pool.orphans.retain(|block| {
+            free.extend(block.family.clear_away());
+            let empty = block.is_empty();
+            if empty {
+                free.push(block);
+            }
+            !empty
+        });
+        pool.free = free;
     }
     let block = pool.free.pop().unwrap_or_else(|| {
         let block: &'static Block = Box::leak(Box::new(Block::new()));
@@ -39,6 +46,7 @@ pub(super) fn take() -> &'static Block {
 /// Takes a block back whose owner is gone.
 pub(super) fn give_back(block: &'static Block) {
     // While it is still ours: a block in the pool belongs to nobody.
+    block.clear_away();
     block.trim();
     let empty = block.is_empty();
     let mut pool = POOL.lock();

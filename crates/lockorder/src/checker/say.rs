@@ -56,15 +56,25 @@ pub(super) fn violated(violation: &Violation) {
         Policy::Log => {}
         Policy::Callback(callback) => {
             if let Some(Err(panic)) = local::report(|| callback(violation)) {
-                resume_unwind(panic);
+                if may_panic() {
+                    resume_unwind(panic);
+                }
+                print(violation);
             }
         }
-        Policy::Panic if std::thread::panicking() || in_thread_local_destructor() => {
-            // To panic here would abort. A closed standard error leaves nowhere to say so.
-            let _ = writeln!(std::io::stderr(), "{violation}");
-        }
-        Policy::Panic => panic!("{violation}"),
+        Policy::Panic if may_panic() => panic!("{violation}"),
+        Policy::Panic => print(violation),
     }
+}
+
+/// Whether a panic would do more than end the process.
+fn may_panic() -> bool {
+    !std::thread::panicking() && !in_thread_local_destructor()
+}
+
+fn print(violation: &Violation) {
+    // A closed standard error leaves nowhere to say so.
+    let _ = writeln!(std::io::stderr(), "{violation}");
 }
 
 /// Whether a thread-local is being destroyed: std has no way to ask, but its frames have names. Only asked

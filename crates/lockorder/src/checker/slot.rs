@@ -88,6 +88,14 @@ impl Slot {
         self.since.load(Ordering::Relaxed)
     }
 
+    /// Passes the record on, if it is `from`'s. For its holder only.
+    #[cfg(feature = "tokio")]
+    pub(super) fn retag(&self, from: u64, to: u64) {
+        if self.is_live() && self.tag.load(Ordering::Relaxed) == from {
+            self.tag.store(to, Ordering::Relaxed);
+        }
+    }
+
     /// The record, if the slot is live and was not changed while it was read.
     pub(super) fn read(&self) -> Option<Record> {
         let state = self.state.load(Ordering::Acquire);

@@ -72,6 +72,7 @@ pub(super) fn retire(cached: Cached) -> Option<&'static Block> {
         return None; // The task has moved on to another thread, which has it now.
     }
     cached.block.stamp.store(0, Ordering::Relaxed);
+    cached.block.clear_away();
     cached.block.trim();
     if !cached.block.is_empty() {
         return None; // The task is suspended with locks held: whoever polls it next finds them.
@@ -105,6 +106,7 @@ fn sweep_if_grown() {
     for shard in &TASKS {
         let mut left = Vec::new();
         shard.lock().retain(|_, block| {
+            block.clear_away();
             let over = block.stamp.load(Ordering::Relaxed) == 0 && block.is_empty();
             if over {
                 left.push(*block);

@@ -47,7 +47,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
         let this = self.project();
         let is_first = this.asked.is_none();
-        let asked = *this.asked.get_or_insert_with(|| this.ask.check());
+        let asked = *this.asked.get_or_insert_with(|| {
+            let asked = this.ask.check();
+            *this.reported = asked.was_reported();
+            asked
+        });
         match this.wait.poll(cx) {
             Poll::Ready(inner) => Poll::Ready((this.make)(inner, this.ask, asked)),
             Poll::Pending => {
@@ -72,7 +76,7 @@ pub(super) async fn within<G>(
     let mut wait = pin!(wait);
     let guard = match at_once(wait.as_mut()).await {
         Some(guard) => guard,
-        None => match tokio::time::timeout(limit, checked(ask, wait)).await {
+        None => match tokio::time::timeout(limit, checked(ask, asked, wait)).await {
             Ok(guard) => guard,
             Err(_) => return Err(ask.timed_out(limit)),
         },
@@ -91,8 +95,8 @@ async fn at_once<G>(mut wait: Pin<&mut impl Future<Output = G>>) -> Option<G> {
 }
 
 /// Waits on, and repeats the check until it has something to report.
-async fn checked<G>(ask: &Ask, mut wait: Pin<&mut impl Future<Output = G>>) -> G {
-    let mut reported = false;
+async fn checked<G>(ask: &Ask, asked: Asked, mut wait: Pin<&mut impl Future<Output = G>>) -> G {
+    let mut reported = asked.was_reported();
     poll_fn(|cx| {
         let polled = wait.as_mut().poll(cx);
         if polled.is_pending() && !reported {
