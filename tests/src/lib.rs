@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use tgsession::{Manager, SessionConfig, SessionId};
+use tgsession::{
+    CallError, Failure, Manager, Monitor, Monitoring, Outcome, SessionConfig, SessionId,
+};
 use tgtest::{Channel, Telegram};
+use tokio::sync::mpsc;
 
 /// A loopback Telegram and a manager with sessions in it.
 pub struct Stage {
@@ -50,9 +53,64 @@ impl Stage {
         Self { telegram, manager, sessions }
     }
 
+    /// The texts that the server accepted, in their order.
+    pub fn texts(&self) -> Vec<String> {
+        self.telegram.sent().into_iter().map(|sent| sent.text).collect()
+    }
+
+    /// Asserts that nothing is queued, running or held.
+    pub async fn assert_idle(&self) {
+        for status in self.manager.sessions() {
+            assert_eq!((status.queued, status.load), (0, 0), "{status:?}");
+            let line = self.manager.pause(status.id).await.expect("nothing runs");
+            assert_eq!(line.running(), None);
+        }
+    }
+
     /// An account that is not connected yet.
     pub fn late(&self) -> SessionConfig {
         config(&self.telegram, "late")
+    }
+}
+
+/// The error of the call with which an operation failed.
+#[track_caller]
+pub fn call_error<T: std::fmt::Debug>(outcome: Outcome<T>) -> CallError {
+    match outcome {
+        Outcome::Failed(Failure::Call(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A handler's story: the texts in the order in which it heard them.
+pub struct Heard(mpsc::UnboundedReceiver<String>);
+
+impl Heard {
+    /// Starts a monitor on a session.
+    pub async fn of(manager: &Manager, session: SessionId) -> (Monitoring, Self) {
+        let (tell, heard) = mpsc::unbounded_channel();
+        let monitor = Monitor::new(move |event| {
+            let tell = tell.clone();
+            async move {
+                if let Some(message) = event.message() {
+                    tell.send(message.text().to_owned())?;
+                }
+                Ok(())
+            }
+        });
+        let ticket = manager.submit(session, monitor).expect("it is connected");
+        let monitoring = soon(ticket).await.done().expect("it starts");
+        (monitoring, Self(heard))
+    }
+
+    /// What it hears next.
+    pub async fn next(&mut self) -> String {
+        soon(self.0.recv()).await.expect("the handler is there")
+    }
+
+    /// Whether it has heard nothing more so far.
+    pub fn is_silent(&mut self) -> bool {
+        self.0.try_recv().is_err()
     }
 }
 

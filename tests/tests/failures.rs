@@ -12,28 +12,7 @@ use tgsession::{
 };
 use tgtest::{Fault, Method};
 use tokio::time::Instant;
-use workspace_tests::{POSTS, Stage, eventually as soon};
-
-/// The texts that the server accepted, in their order.
-fn texts(stage: &Stage) -> Vec<String> {
-    stage.telegram.sent().into_iter().map(|sent| sent.text).collect()
-}
-
-#[track_caller]
-fn call_error<T: std::fmt::Debug>(outcome: Outcome<T>) -> CallError {
-    match outcome {
-        Outcome::Failed(Failure::Call(error)) => error,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Asserts that nothing is queued, running or held.
-async fn assert_idle(stage: &Stage) {
-    for status in stage.manager.sessions() {
-        assert_eq!((status.queued, status.load), (0, 0), "{status:?}");
-        assert_eq!(stage.manager.pause(status.id).await.unwrap().running(), None);
-    }
-}
+use workspace_tests::{POSTS, Stage, call_error, eventually as soon};
 
 #[tokio::test(start_paused = true)]
 async fn an_export_goes_on_where_a_lost_answer_stopped_it() {
@@ -48,7 +27,7 @@ async fn an_export_goes_on_where_a_lost_answer_stopped_it() {
     assert_eq!(pages, 5, "three pages, the empty one, and the second page once more");
     let metrics = stage.manager.metrics().await.unwrap();
     assert_eq!((metrics.retried, metrics.done, metrics.failed), (1, 1, 0));
-    assert_idle(&stage).await;
+    stage.assert_idle().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,7 +37,7 @@ async fn a_send_whose_answer_was_lost_is_not_delivered_twice() {
     let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "once")).unwrap();
     let sent = soon(send).await.done().unwrap();
     assert!(sent.by_earlier_attempt);
-    assert_eq!(texts(&stage), ["once"]);
+    assert_eq!(stage.texts(), ["once"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,8 +52,8 @@ async fn a_send_that_never_gets_an_answer_may_have_been_executed() {
     let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "silence")).unwrap();
     assert!(matches!(soon(send).await, Outcome::MaybeExecuted(_)));
     assert!(begin.elapsed() >= Duration::from_secs(60), "its timeout");
-    assert_eq!(texts(&stage), ["maybe", "silence"]);
-    assert_idle(&stage).await;
+    assert_eq!(stage.texts(), ["maybe", "silence"]);
+    stage.assert_idle().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,7 +85,7 @@ async fn what_may_have_been_executed_stays_so_whatever_comes_after() {
     soon(stage.manager.remove_session(stage.sessions[0])).await.unwrap();
     assert!(matches!(soon(ticket).await, Outcome::MaybeExecuted(_)));
     assert_eq!(
-        texts(&stage),
+        stage.texts(),
         ["refused later", "cancelled between attempts", "stopped in the middle"]
     );
 }
@@ -166,7 +145,7 @@ async fn a_flood_wait_holds_the_account_and_no_other_and_no_permit() {
     assert!(flooded.is_done() && behind.is_done());
     assert!(begin.elapsed() >= wait && begin.elapsed() < wait + Duration::from_secs(1));
     assert_eq!(stage.manager.metrics().await.unwrap().flood_waits, 1);
-    assert_idle(&stage).await;
+    stage.assert_idle().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,7 +162,7 @@ async fn a_panicking_operation_concerns_nobody_else() {
         let send = stage.manager.submit(*id, Send::new("friend", "alive")).unwrap();
         assert!(soon(send).await.is_done());
     }
-    assert_idle(&stage).await;
+    stage.assert_idle().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,38 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tgsession::{ExportMessages, Manager, Monitor, Monitoring, SessionId};
+use tgsession::{ExportMessages, Monitor};
 use tgtest::{Fault, Method};
-use tokio::sync::mpsc;
-use workspace_tests::{Stage, eventually, soon};
-
-/// A handler's story: the texts in the order in which it heard them.
-struct Heard(mpsc::UnboundedReceiver<String>);
-
-impl Heard {
-    async fn next(&mut self) -> String {
-        soon(self.0.recv()).await.expect("the handler is there")
-    }
-
-    fn is_silent(&mut self) -> bool {
-        self.0.try_recv().is_err()
-    }
-}
-
-async fn listen(manager: &Manager, session: SessionId) -> (Monitoring, Heard) {
-    let (tell, heard) = mpsc::unbounded_channel();
-    let monitor = Monitor::new(move |event| {
-        let tell = tell.clone();
-        async move {
-            if let Some(message) = event.message() {
-                tell.send(message.text().to_owned())?;
-            }
-            Ok(())
-        }
-    });
-    let monitoring = soon(manager.submit(session, monitor).unwrap()).await.done().unwrap();
-    (monitoring, Heard(heard))
-}
+use workspace_tests::{Heard, Stage, eventually, soon};
 
 fn push(stage: &Stage, to: usize, text: &str) {
     let id = |i: usize| stage.telegram.account(&format!("a{i}")).unwrap().id();
@@ -45,9 +16,9 @@ fn push(stage: &Stage, to: usize, text: &str) {
 #[tokio::test]
 async fn each_event_reaches_each_handler_of_its_session_once_and_in_order() {
     let stage = Stage::new(2).await;
-    let (_first, mut one) = listen(&stage.manager, stage.sessions[0]).await;
-    let (_second, mut two) = listen(&stage.manager, stage.sessions[0]).await;
-    let (_other, mut other) = listen(&stage.manager, stage.sessions[1]).await;
+    let (_first, mut one) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    let (_second, mut two) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    let (_other, mut other) = Heard::of(&stage.manager, stage.sessions[1]).await;
     for n in 0..200 {
         push(&stage, 0, &format!("{n}"));
     }
@@ -62,8 +33,8 @@ async fn each_event_reaches_each_handler_of_its_session_once_and_in_order() {
 #[tokio::test]
 async fn posts_of_a_channel_reach_every_member_that_listens() {
     let stage = Stage::new(2).await;
-    let (_one, mut one) = listen(&stage.manager, stage.sessions[0]).await;
-    let (_two, mut two) = listen(&stage.manager, stage.sessions[1]).await;
+    let (_one, mut one) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    let (_two, mut two) = Heard::of(&stage.manager, stage.sessions[1]).await;
     let quiet = stage.telegram.channel("quiet").unwrap();
     let author = stage.telegram.account("a0").unwrap().id();
     assert_eq!(stage.telegram.push_post(quiet, author, "to all"), Some(1));
@@ -74,7 +45,7 @@ async fn posts_of_a_channel_reach_every_member_that_listens() {
 #[tokio::test]
 async fn what_the_account_sent_from_elsewhere_is_left_out() {
     let stage = Stage::new(2).await;
-    let (_monitoring, mut heard) = listen(&stage.manager, stage.sessions[0]).await;
+    let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
     let me = stage.telegram.account("a0").unwrap().id();
     assert!(stage.telegram.push_message(me, me, "a note to myself"));
     push(&stage, 0, "from another");
@@ -85,7 +56,7 @@ async fn what_the_account_sent_from_elsewhere_is_left_out() {
 #[tokio::test(start_paused = true)]
 async fn what_was_missed_while_the_connection_was_down_is_caught_up_once() {
     let stage = Stage::new(2).await;
-    let (_monitoring, mut heard) = listen(&stage.manager, stage.sessions[0]).await;
+    let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
     push(&stage, 0, "before");
     assert_eq!(heard.next().await, "before");
     for round in 0..5 {
@@ -112,8 +83,8 @@ async fn a_handler_that_fails_or_panics_concerns_nobody_else() {
         }
     });
     soon(stage.manager.submit(stage.sessions[0], bad).unwrap()).await.done().unwrap();
-    let (_good, mut heard) = listen(&stage.manager, stage.sessions[0]).await;
-    let (_other, mut other) = listen(&stage.manager, stage.sessions[1]).await;
+    let (_good, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    let (_other, mut other) = Heard::of(&stage.manager, stage.sessions[1]).await;
     for n in 0..3 {
         push(&stage, 0, &format!("{n}"));
         assert_eq!(heard.next().await, format!("{n}"));
@@ -128,8 +99,8 @@ async fn a_handler_that_fails_or_panics_concerns_nobody_else() {
 #[tokio::test]
 async fn a_stopped_monitor_hears_nothing_more() {
     let stage = Stage::new(2).await;
-    let (stopped, mut deaf) = listen(&stage.manager, stage.sessions[0]).await;
-    let (_kept, mut heard) = listen(&stage.manager, stage.sessions[0]).await;
+    let (stopped, mut deaf) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    let (_kept, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
     push(&stage, 0, "1");
     assert_eq!((deaf.next().await, heard.next().await), ("1".to_owned(), "1".to_owned()));
     soon(stopped.stop()).await.unwrap();
@@ -141,7 +112,7 @@ async fn a_stopped_monitor_hears_nothing_more() {
 #[tokio::test(start_paused = true)]
 async fn updates_keep_flowing_while_an_exclusive_operation_runs() {
     let stage = Stage::new(2).await;
-    let (_monitoring, mut heard) = listen(&stage.manager, stage.sessions[0]).await;
+    let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
     stage.telegram.inject(Fault::delay(Duration::from_secs(100)).on(Method::GET_HISTORY));
     let export = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
     soon(stage.telegram.called(Method::GET_HISTORY, 1)).await;
@@ -154,7 +125,7 @@ async fn updates_keep_flowing_while_an_exclusive_operation_runs() {
 #[tokio::test]
 async fn a_reconnected_session_listens_on() {
     let stage = Stage::new(2).await;
-    let (_monitoring, mut heard) = listen(&stage.manager, stage.sessions[0]).await;
+    let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
     for round in 0..3 {
         soon(stage.manager.reconnect(stage.sessions[0])).await.unwrap();
         push(&stage, 0, &format!("{round}"));

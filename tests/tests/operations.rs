@@ -9,34 +9,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tgsession::{
-    Balance, CallError, Custom, ExportMembers, ExportMessages, Failure, Manager, Outcome, Send,
-    SubmitError,
+    Balance, CallError, Custom, ExportMembers, ExportMessages, Manager, Outcome, Send, SubmitError,
 };
 use tgtest::{Fault, Method};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use workspace_tests::{POSTS, STRANGERS, Stage, eventually as soon};
-
-/// The texts that the server accepted, in their order.
-fn texts(stage: &Stage) -> Vec<String> {
-    stage.telegram.sent().into_iter().map(|sent| sent.text).collect()
-}
-
-#[track_caller]
-fn call_error<T: std::fmt::Debug>(outcome: Outcome<T>) -> CallError {
-    match outcome {
-        Outcome::Failed(Failure::Call(error)) => error,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Asserts that nothing is queued, running or held.
-async fn assert_idle(stage: &Stage) {
-    for status in stage.manager.sessions() {
-        assert_eq!((status.queued, status.load), (0, 0), "{status:?}");
-        assert_eq!(stage.manager.pause(status.id).await.unwrap().running(), None);
-    }
-}
+use workspace_tests::{POSTS, STRANGERS, Stage, call_error, eventually as soon};
 
 #[tokio::test(start_paused = true)]
 async fn exports_bring_every_row_once_and_in_order() {
@@ -55,7 +33,7 @@ async fn exports_bring_every_row_once_and_in_order() {
     let members = soon(members).await.done().unwrap();
     let numbers: HashSet<_> = members.iter().map(|member| member.user).collect();
     assert_eq!((members.len(), numbers.len()), (STRANGERS + 2, STRANGERS + 2));
-    assert_idle(&stage).await;
+    stage.assert_idle().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +102,7 @@ async fn a_full_queue_refuses_at_once_and_says_how_deep_it_is() {
     for outcome in soon(join_all(queued)).await {
         assert!(outcome.is_done());
     }
-    assert_idle(&stage).await;
+    stage.assert_idle().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,8 +120,8 @@ async fn what_waits_too_long_expires_by_itself() {
     assert!(begin.elapsed() < Duration::from_secs(61), "{:?}", begin.elapsed());
     let Outcome::TimedOut { after } = soon(endless).await else { panic!("it did not time out") };
     assert_eq!(after, Duration::from_secs(300));
-    assert_eq!(texts(&stage), [""; 0]);
-    assert_idle(&stage).await;
+    assert_eq!(stage.texts(), [""; 0]);
+    stage.assert_idle().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,8 +134,8 @@ async fn a_cancelled_operation_that_waits_is_never_started() {
     drop(third);
     drop(paused);
     assert!(soon(first).await.is_done() && soon(fourth).await.is_done());
-    assert_eq!(texts(&stage), ["1", "4"]);
-    assert_idle(&stage).await;
+    assert_eq!(stage.texts(), ["1", "4"]);
+    stage.assert_idle().await;
     assert_eq!(stage.manager.metrics().await.unwrap().cancelled, 2);
 }
 
@@ -166,7 +144,7 @@ async fn a_detached_operation_goes_on_without_its_ticket() {
     let stage = Stage::new(1).await;
     stage.manager.submit(stage.sessions[0], Send::new("friend", "alone")).unwrap().detach();
     soon(stage.telegram.called(Method::SEND_MESSAGE, 1)).await;
-    assert_eq!(texts(&stage), ["alone"]);
+    assert_eq!(stage.texts(), ["alone"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,7 +172,7 @@ async fn exclusive_operations_of_a_session_never_overlap_and_shared_ones_do() {
         .collect();
     soon(join_all(shared)).await;
     assert_eq!(most.load(Ordering::Relaxed), 3, "as many as there are permits");
-    assert_idle(&stage).await;
+    stage.assert_idle().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,7 +192,7 @@ async fn no_more_exports_run_at_once_than_there_are_permits_and_a_freed_one_is_u
     // 27 exports of four pages each, five at a time.
     let least = Duration::from_millis(100) * 4 * 6;
     assert!(begin.elapsed() >= least && begin.elapsed() < least * 2, "{:?}", begin.elapsed());
-    assert_idle(&stage).await;
+    stage.assert_idle().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use tgsession::{
-    AddError, CallError, Custom, Failure, Manager, Monitor, Outcome, ReconnectError, RemoveError,
-    Send, SubmitError,
+    AddError, CallError, Custom, Failure, Manager, Outcome, ReconnectError, RemoveError, Send,
+    SubmitError,
 };
 use tgtest::{Fault, Method};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
-use workspace_tests::{Stage, config, eventually, soon};
+use workspace_tests::{Heard, Stage, config, eventually, soon};
 
 #[tokio::test]
 async fn the_same_key_is_not_added_twice() {
@@ -77,26 +76,10 @@ async fn what_is_not_there_is_said_by_its_number() {
     assert!(matches!(nobody, SubmitError::NobodyConnected), "{nobody}");
 }
 
-async fn listen(stage: &Stage) -> mpsc::UnboundedReceiver<String> {
-    let (tell, heard) = mpsc::unbounded_channel();
-    let monitor = Monitor::new(move |event| {
-        let tell = tell.clone();
-        async move {
-            if let Some(message) = event.message() {
-                tell.send(message.text().to_owned())?;
-            }
-            Ok(())
-        }
-    });
-    let ticket = stage.manager.submit(stage.sessions[0], monitor).unwrap();
-    soon(ticket).await.done().unwrap();
-    heard
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_listens_on_however_it_was_disconnected() {
     let stage = Stage::new(1).await;
-    let mut heard = listen(&stage).await;
+    let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
     let account = stage.telegram.account("a0").unwrap().id();
     let friend = stage.telegram.user("friend").unwrap();
     for round in 0..30 {
@@ -117,7 +100,7 @@ async fn a_session_listens_on_however_it_was_disconnected() {
             }
         }
         stage.telegram.push_message(account, friend, &format!("round {round}"));
-        assert_eq!(soon(heard.recv()).await.unwrap(), format!("round {round}"));
+        assert_eq!(heard.next().await, format!("round {round}"));
     }
     let report = soon(stage.manager.shutdown()).await;
     assert_eq!((report.survivors, report.left), (0, 0));
@@ -136,7 +119,7 @@ async fn a_dropped_manager_leaves_no_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_reconnect_can_be_tried_again() {
     let stage = Stage::new(1).await;
-    let mut heard = listen(&stage).await;
+    let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
     stage.telegram.inject(Fault::silence().on(Method::GET_USERS));
     let failed = eventually(stage.manager.reconnect(stage.sessions[0])).await.unwrap_err();
     assert!(matches!(failed, ReconnectError::Call(CallError::Unavailable { .. })), "{failed}");
@@ -151,7 +134,7 @@ async fn a_failed_reconnect_can_be_tried_again() {
     let account = stage.telegram.account(account).unwrap().id();
     let friend = stage.telegram.user(friend).unwrap();
     stage.telegram.push_message(account, friend, "again");
-    assert_eq!(eventually(heard.recv()).await.unwrap(), "again");
+    assert_eq!(heard.next().await, "again");
 }
 
 #[tokio::test(start_paused = true)]
