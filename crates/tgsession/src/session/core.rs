@@ -264,6 +264,8 @@ impl Core {
         meant: impl Fn(&Self) -> bool + Send + 'static,
     ) {
         let core = Arc::clone(self);
+        // Boxed before it is wrapped: each async block around a future holds it twice.
+        let task = Box::pin(task);
         self.tasks.spawn(name, move |_| async move {
             let panicked = AssertUnwindSafe(task).catch_unwind().await.is_err();
             if panicked || !meant(&core) {

@@ -94,6 +94,7 @@ impl Live {
         task: impl Future<Output = ()> + Send + 'static,
     ) {
         let (live, token) = (Arc::clone(self), self.tasks.token());
+        let task = Box::pin(task);
         let task = async move {
             let _token = token;
             task.await;
