@@ -44,9 +44,10 @@
 //! that are not of this crate. Locks taken by a thread while its last thread-locals are destroyed. A blocking
 //! lock that stops the only thread of a runtime, and with it another task that holds an async one. Tasks of
 //! other runtimes than tokio's are not told apart: all futures that a thread drives outside of tokio tasks
-//! are one holder. And it
-//! enforces a discipline: it reports an order that could deadlock even where a cleverer argument shows that
-//! this program cannot.
+//! are one holder.
+//!
+//! And it enforces a discipline: it reports an order that could deadlock even where a cleverer argument shows
+//! that this program cannot.
 //!
 //! # Using it
 //!
