@@ -2,7 +2,7 @@
 //!
 //! | kind | permit | exclusive | priority | its timeout covers |
 //! |---|---|---|---|---|
-//! | [`Monitor`] | none | while it starts | 10 | the start, 3600 s: from the first lock until the handler is in place |
+//! | [`Monitor`] | none | while it starts | 10 | the start, 3600 s: from the first lock until the handler will hear the next event |
 //! | [`ExportMembers`] | scrape | yes | 5 | one attempt, 300 s: from the first call to the last row |
 //! | [`ExportMessages`] | scrape | yes | 5 | one attempt, 300 s: from the first call to the last row |
 //! | [`Send`] | operation | yes | 1 | one attempt, 60 s: from the first call to the answer |

@@ -11,7 +11,7 @@ use crate::telegram::CallError;
 
 /// Listens: calls a handler with each event of the session, once, in order.
 ///
-/// The operation is done when the handler is in place; what it brings is the [`Monitoring`], which goes on
+/// The operation is done when the handler will hear the next event; what it brings is the [`Monitoring`], which goes on
 /// until it is [stopped](Monitoring::stop) or the session ends.
 ///
 /// Messages that the account sent itself are left out. A handler that fails or panics is counted and

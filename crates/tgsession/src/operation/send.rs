@@ -28,6 +28,9 @@ pub struct Sent {
 
 impl Send {
     /// A message to send.
+    ///
+    /// # Panics
+    /// If the system has no source of randomness, which no supported system lacks once it has started.
     pub fn new(to: impl Into<Target>, text: impl Into<String>) -> Self {
         let mut random = [0; 8];
         getrandom::fill(&mut random).expect("the system has a source of randomness");
