@@ -46,6 +46,47 @@ impl Ask {
         Self { class: R::class(), key, instance, mode, site, keeper }
     }
 
+    /// Acquires a lock that blocks: checks, takes, and records it.
+    #[inline(always)]
+    pub(crate) fn take<G>(self, take: impl FnOnce() -> G) -> (G, Held) {
+        match checker::admit(&self) {
+            Some(place) => {
+                let guard = take();
+                (guard, place.hold(&self))
+            }
+            None => self.take_slowly(take),
+        }
+    }
+
+    /// As `take`, of a lock that may not come free in time.
+    #[inline(always)]
+    pub(crate) fn take_within<G>(
+        self,
+        limit: Duration,
+        take: impl FnOnce(Duration) -> Option<G>,
+    ) -> Result<(G, Held), AcquireError> {
+        match checker::admit(&self) {
+            Some(place) => match take(limit) {
+                Some(guard) => Ok((guard, place.hold(&self))),
+                None => Err(self.timed_out(limit)),
+            },
+            None => {
+                let asked = self.check();
+                match take(limit) {
+                    Some(guard) => Ok((guard, self.hold(asked))),
+                    None => Err(self.timed_out(limit)),
+                }
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn take_slowly<G>(self, take: impl FnOnce() -> G) -> (G, Held) {
+        let asked = self.check();
+        let guard = take();
+        (guard, self.hold(asked))
+    }
+
     /// Checks the acquisition; to be called before it can block.
     #[inline(always)]
     pub(crate) fn check(&self) -> Asked {
@@ -68,7 +109,10 @@ impl Ask {
     /// Records a lock that a `try_` call got: it could not block, so nothing is checked.
     #[inline(always)]
     pub(crate) fn hold_tried(&self) -> Held {
-        checker::hold(self, Asked::NEVER)
+        match checker::admit(self) {
+            Some(place) => place.hold(self),
+            None => checker::hold(self, Asked::NEVER),
+        }
     }
 
     /// The error of a wait that ended without the lock, and its WARN event.
@@ -87,7 +131,8 @@ impl Ask {
         AcquireError::Closed(Box::new(self.wanted()))
     }
 
-    fn wanted(&self) -> Acquisition {
+    /// What is asked for, for reports.
+    pub(crate) fn wanted(&self) -> Acquisition {
         Acquisition {
             class: self.class,
             key: self.class.is_keyed().then_some(self.key),

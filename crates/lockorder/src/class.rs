@@ -5,8 +5,14 @@
 //! without one cannot be written. Both come from one table, see [`hierarchy!`](crate::hierarchy).
 
 use std::fmt;
-use std::sync::Arc;
+#[cfg(any(debug_assertions, feature = "enforce"))]
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use parking_lot::RwLock;
+
+use crate::Policy;
 
 /// One row of a hierarchy's table: a kind of lock and its place in the order.
 ///
@@ -51,7 +57,6 @@ impl Class {
         self.table
     }
 
-    #[cfg(any(debug_assertions, feature = "enforce"))]
     #[inline]
     pub(crate) fn is_before(&self, other: &Self) -> bool {
         std::ptr::eq(self.table, other.table) && self.position < other.position
@@ -64,10 +69,14 @@ impl fmt::Debug for Class {
     }
 }
 
-/// Writes the name and level, as reports do: `bank.ledger (level 1)`.
+/// Writes the name and level, as reports do: `bank.ledger (level 1)`; or that it has none:
+/// `src/main.rs:7:5 (learned)`.
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (level {})", self.name, self.level)
+        match self.table.is_declared() {
+            true => write!(f, "{} (level {})", self.name, self.level),
+            false => write!(f, "{} (learned)", self.name),
+        }
     }
 }
 
@@ -83,7 +92,11 @@ impl Eq for Class {}
 pub struct Table {
     name: &'static str,
     timeout: Duration,
-    classes: &'static [Class],
+    rows: Rows,
+    pub(crate) policy: RwLock<Option<Policy>>,
+    /// The number of its first class, once one of its locks was asked for.
+    #[cfg(any(debug_assertions, feature = "enforce"))]
+    base: AtomicU32,
 }
 
 impl Table {
@@ -98,17 +111,60 @@ impl Table {
     }
 
     /// Its rows, outermost first.
-    pub const fn classes(&self) -> &'static [Class] {
-        self.classes
+    pub fn classes(&self) -> &[Class] {
+        match &self.rows {
+            Rows::Declared(classes) => classes,
+            Rows::Learned(class) => class.get().map_or(&[], std::slice::from_ref),
+        }
+    }
+
+    /// Whether it was declared; the class of a lock without a rank has a table to itself, which was not.
+    pub const fn is_declared(&self) -> bool {
+        matches!(self.rows, Rows::Declared(_))
+    }
+
+    #[cfg(any(debug_assertions, feature = "enforce"))]
+    #[inline(always)]
+    pub(crate) const fn base(&self) -> &AtomicU32 {
+        &self.base
     }
 }
+
+enum Rows {
+    Declared(&'static [Class]),
+    Learned(OnceLock<Class>),
+}
+
+/// The class of locks without a rank, known by name only. It lives as long as the program.
+#[cfg(any(debug_assertions, feature = "enforce"))]
+pub(crate) fn learned(name: &str) -> &'static Class {
+    let table: &'static Table = Box::leak(Box::new(Table {
+        name: "learned",
+        timeout: DEFAULT_TIMEOUT,
+        rows: Rows::Learned(OnceLock::new()),
+        policy: RwLock::new(None),
+        base: AtomicU32::new(0),
+    }));
+    let Rows::Learned(class) = &table.rows else { unreachable!("it was made two lines above") };
+    class.get_or_init(|| Class {
+        name: String::leak(name.to_owned()),
+        level: 0,
+        position: 0,
+        docs: "",
+        keyed: false,
+        table,
+    })
+}
+
+/// How long a timed acquisition waits where nobody said otherwise.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table")
             .field("name", &self.name)
             .field("timeout", &self.timeout)
-            .field("classes", &self.classes)
+            .field("classes", &self.classes())
             .finish()
     }
 }
@@ -117,8 +173,8 @@ impl fmt::Debug for Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} (timeout {:?})", self.name, self.timeout)?;
-        let width = self.classes.iter().map(|c| c.name.len()).max().unwrap_or(0);
-        self.classes.iter().try_for_each(|c| {
+        let width = self.classes().iter().map(|c| c.name.len()).max().unwrap_or(0);
+        self.classes().iter().try_for_each(|c| {
             let keyed = if c.keyed { " [keyed]" } else { "" };
             writeln!(f, "{:>3}  {:width$}{keyed}  {}", c.level, c.name, c.docs.trim())
         })
@@ -240,7 +296,14 @@ pub mod table {
     }
 
     pub const fn table(name: &'static str, timeout: Duration, classes: &'static [Class]) -> Table {
-        Table { name, timeout, classes }
+        Table {
+            name,
+            timeout,
+            rows: super::Rows::Declared(classes),
+            policy: super::RwLock::new(None),
+            #[cfg(any(debug_assertions, feature = "enforce"))]
+            base: super::AtomicU32::new(0),
+        }
     }
 
     pub const fn class(rows: &[Row], position: usize, table: &'static Table) -> Class {

@@ -1,14 +1,13 @@
 //! The `tracing` events of locks, all with the target `lockorder`.
 //!
-//! The gate is the level that `tracing` itself keeps in one static word: while nobody listens at DEBUG, a
-//! lock costs one relaxed load of it beyond its check, and no clock is read.
+//! While nobody listens to them at DEBUG no clock is read, see the checker's gate.
 
 use std::time::Duration;
 
 use crate::error::TimedOut;
 use crate::report::Acquisition;
 
-const TARGET: &str = "lockorder";
+pub(crate) const TARGET: &str = "lockorder";
 
 macro_rules! emit {
     ($level:ident, $lock:expr, $message:literal $(, $($field:tt)*)?) => {{
@@ -45,23 +44,15 @@ fn micros(d: Duration) -> u64 {
 }
 
 #[cfg(any(debug_assertions, feature = "enforce"))]
-pub(crate) use checked::{acquired, asked, now, released, since, violated, wanted};
+pub(crate) use checked::{acquired, asked, now, released, since, violated};
 
 #[cfg(any(debug_assertions, feature = "enforce"))]
 mod checked {
     use std::sync::OnceLock;
     use std::time::{Duration, Instant};
 
-    use tracing::level_filters::LevelFilter;
-
     use super::{Acquisition, TARGET, micros};
     use crate::Violation;
-
-    /// Whether events of acquisition and release may have a listener.
-    #[inline(always)]
-    pub(crate) fn wanted() -> bool {
-        LevelFilter::current() >= LevelFilter::DEBUG
-    }
 
     /// Nanoseconds since the first call in this process, and never 0: a time that fits into an atomic.
     pub(crate) fn now() -> u64 {
@@ -98,7 +89,7 @@ mod checked {
         let held = &violation.held;
         emit!(
             warn,
-            &violation.wanted,
+            violation.subject(),
             "violation",
             kind = ?violation.kind,
             held_class = held.class.name(),

@@ -86,9 +86,11 @@ mod error;
 mod event;
 mod guard;
 mod hierarchy;
+mod judge;
 mod lock;
 mod policy;
 mod report;
+pub mod testing;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod violation;
@@ -100,7 +102,8 @@ pub use checker::Branch;
 pub use class::table as __table;
 pub use class::{Class, Hierarchy, Keyed, Keying, Rank, Table, Unkeyed};
 pub use error::{AcquireError, TimedOut};
-pub use policy::{Policy, set_policy};
+pub use judge::{Breach, Checker, Edge, LearnedOrder, Off, RankOrder, reset_checker, set_checker};
+pub use policy::{Policy, Suppression, set_policy, set_policy_of, suppress, suppressions};
 pub use report::{Acquisition, HeldLock, Holder, Mode};
 pub use violation::{Violation, ViolationKind};
 

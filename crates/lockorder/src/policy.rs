@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Violation;
+use parking_lot::RwLock;
 
-/// What a violation does to the program. Whatever it is, a WARN event is emitted too.
+use crate::{Hierarchy, Violation};
+
+/// What a violation does to the program. Unless it is ignored a WARN event is emitted too.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Policy {
@@ -15,8 +17,10 @@ pub enum Policy {
     /// without symbols it goes unnoticed.)
     #[default]
     Panic,
-    /// Only the event.
+    /// Only the event, once for each pair of places.
     Log,
+    /// Nothing.
+    Ignore,
     /// Calls this with the violation, then lets the acquisition go on. What the callback itself locks is
     /// not checked.
     Callback(Arc<dyn Fn(&Violation) + Send + Sync>),
@@ -34,6 +38,7 @@ impl fmt::Debug for Policy {
         f.write_str(match self {
             Self::Panic => "Panic",
             Self::Log => "Log",
+            Self::Ignore => "Ignore",
             Self::Callback(_) => "Callback(..)",
         })
     }
@@ -54,9 +59,95 @@ pub fn set_policy(policy: Policy) {
     drop(before);
 }
 
-static POLICY: parking_lot::RwLock<Policy> = parking_lot::RwLock::new(Policy::Panic);
+/// Sets the policy for one hierarchy: for violations where the lock that was asked for is of its table.
+/// `None` gives it back to the policy of the process.
+///
+/// ```
+/// # lockorder::hierarchy! { Legacy { level 1 { Old = "old" } } }
+/// use lockorder::Policy;
+///
+/// lockorder::set_policy_of::<Legacy>(Some(Policy::Log)); // not yet in order: do not stop for it
+/// # lockorder::set_policy_of::<Legacy>(None);
+/// ```
+pub fn set_policy_of<H: Hierarchy>(policy: Option<Policy>) {
+    let before = std::mem::replace(&mut *H::table().policy.write(), policy);
+    drop(before);
+}
+
+/// Accepts that a lock of one class is asked for while one of another is held, both by name, for a reason
+/// that a reader of this line can judge. The rest of the program stays checked. The first mention of a pair
+/// counts.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { A = "config" } level 2 { B = "cache" } } }
+/// lockorder::suppress("cache", "config", "start-up only, before there is a second thread (#214)");
+/// assert_eq!(lockorder::suppressions()[0].held, "cache");
+/// ```
+pub fn suppress(held: &'static str, wanted: &'static str, reason: &'static str) {
+    let mut suppressions = SUPPRESSIONS.write();
+    if !suppressions.iter().any(|s| (s.held, s.wanted) == (held, wanted)) {
+        suppressions.push(Suppression { held, wanted, reason, count: 0 });
+    }
+}
+
+/// The pairs that are suppressed, with how often that made a difference.
+pub fn suppressions() -> Vec<Suppression> {
+    SUPPRESSIONS.read().clone()
+}
+
+/// A pair of classes whose violations are not reported, see [`suppress`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Suppression {
+    /// The name of the class that is held.
+    pub held: &'static str,
+    /// The name of the class that is asked for.
+    pub wanted: &'static str,
+    /// Why that is accepted.
+    pub reason: &'static str,
+    /// How many violations were not reported because of it.
+    pub count: u64,
+}
+
+static POLICY: RwLock<Policy> = RwLock::new(Policy::Panic);
+static SUPPRESSIONS: RwLock<Vec<Suppression>> = RwLock::new(Vec::new());
 
 #[cfg(any(debug_assertions, feature = "enforce"))]
-pub(crate) fn policy() -> Policy {
-    POLICY.read().clone()
+pub(crate) use reports::{is_new, is_suppressed, of};
+
+#[cfg(any(debug_assertions, feature = "enforce"))]
+mod reports {
+    use std::collections::HashSet;
+    use std::panic::Location;
+    use std::sync::LazyLock;
+
+    use parking_lot::Mutex;
+
+    use super::{POLICY, Policy, SUPPRESSIONS};
+    use crate::{Violation, ViolationKind};
+
+    /// The policy for a violation.
+    pub(crate) fn of(violation: &Violation) -> Policy {
+        let own = violation.subject().class.table().policy.read().clone();
+        own.unwrap_or_else(|| POLICY.read().clone())
+    }
+
+    /// Whether somebody accepted this.
+    pub(crate) fn is_suppressed(violation: &Violation) -> bool {
+        if SUPPRESSIONS.read().is_empty() {
+            return false;
+        }
+        let pair = (violation.held.class.name(), violation.subject().class.name());
+        let mut suppressions = SUPPRESSIONS.write();
+        let found = suppressions.iter_mut().find(|s| (s.held, s.wanted) == pair);
+        found.map(|s| s.count += 1).is_some()
+    }
+
+    /// Whether a violation of this kind was never seen at these two places.
+    pub(crate) fn is_new(violation: &Violation) -> bool {
+        type Site = &'static Location<'static>;
+        static SEEN: LazyLock<Mutex<HashSet<(ViolationKind, Site, Site)>>> =
+            LazyLock::new(Mutex::default);
+        SEEN.lock().insert((violation.kind, violation.subject().site, violation.held.site))
+    }
 }

@@ -17,6 +17,10 @@ pub enum Mode {
     Exclusive,
     /// The read side of a read-write lock.
     Shared,
+    /// The read side of a read-write lock, past writers that wait if it is read already.
+    Recursive,
+    /// The side of a read-write lock that lets readers in beside it, and may become its write side.
+    Upgradable,
     /// So many permits of a semaphore.
     Permits(u32),
 }
@@ -26,6 +30,8 @@ impl fmt::Display for Mode {
         match self {
             Self::Exclusive => f.write_str("exclusive"),
             Self::Shared => f.write_str("shared"),
+            Self::Recursive => f.write_str("shared, recursive"),
+            Self::Upgradable => f.write_str("upgradable"),
             Self::Permits(1) => f.write_str("1 permit"),
             Self::Permits(n) => write!(f, "{n} permits"),
         }
@@ -49,6 +55,13 @@ pub struct Acquisition {
     /// For how long it has been held. `None` where nobody measured: nothing listened to lock events at
     /// DEBUG when it was taken.
     pub held_for: Option<Duration>,
+}
+
+impl Acquisition {
+    /// Whether this is the same lock, taken another time.
+    pub fn is_same_lock(&self, other: &Self) -> bool {
+        self.instance == other.instance && self.class == other.class
+    }
 }
 
 impl fmt::Display for Acquisition {

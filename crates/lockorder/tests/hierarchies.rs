@@ -13,7 +13,7 @@ lockorder::hierarchy! { Fifth { level 1 { Q = "q" } } }
 lockorder::hierarchy! { Sixth { level 1 { S = "s" } } }
 lockorder::hierarchy! { Third { level 9 { E = "e" } } }
 
-const BETWEEN: &str = "lock order violation between hierarchies";
+const BETWEEN: &str = "lock order violation, by what was learned";
 const FILE: &str = "tests/hierarchies.rs";
 
 #[test]

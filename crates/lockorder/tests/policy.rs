@@ -34,8 +34,8 @@ fn a_violation_panics_is_logged_or_calls_back() {
     assert_eq!(seen.len(), 1);
     let violation = &seen[0];
     assert_eq!(violation.kind, ViolationKind::Order);
-    assert_eq!((violation.wanted.class.name(), violation.held.class.name()), ("outer", "inner"));
-    assert_eq!(violation.wanted.site.line(), violation.held.site.line() + 1);
+    assert_eq!((violation.wanted.as_ref().unwrap().class.name(), violation.held.class.name()), ("outer", "inner"));
+    assert_eq!(violation.wanted.as_ref().unwrap().site.line(), violation.held.site.line() + 1);
     assert_eq!(violation.holder.thread.as_deref(), std::thread::current().name());
 
     // A callback that panics while the thread unwinds would end the process.

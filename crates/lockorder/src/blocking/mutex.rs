@@ -39,10 +39,8 @@ impl<R: Rank, T> Mutex<R, T> {
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, R, T> {
-        let ask = self.ask(Keeper::Thread, Mode::Exclusive);
-        let asked = ask.check();
-        let inner = self.raw().lock();
-        MutexGuard::new(inner, ask.hold(asked))
+        let (inner, held) = self.ask(Keeper::Thread, Mode::Exclusive).take(|| self.raw().lock());
+        MutexGuard::new(inner, held)
     }
 
     /// Waits for the lock for the time of its hierarchy.
@@ -69,11 +67,8 @@ impl<R: Rank, T> Mutex<R, T> {
     #[track_caller]
     pub fn lock_within(&self, limit: Duration) -> Result<MutexGuard<'_, R, T>, AcquireError> {
         let ask = self.ask(Keeper::Thread, Mode::Exclusive);
-        let asked = ask.check();
-        match self.raw().try_lock_for(limit) {
-            Some(inner) => Ok(MutexGuard::new(inner, ask.hold(asked))),
-            None => Err(ask.timed_out(limit)),
-        }
+        let (inner, held) = ask.take_within(limit, |limit| self.raw().try_lock_for(limit))?;
+        Ok(MutexGuard::new(inner, held))
     }
 
     /// Takes the lock if it is free. Cannot block, so it is never a violation.

@@ -37,10 +37,8 @@ impl<R: Rank, T> RwLock<R, T> {
     #[inline]
     #[track_caller]
     pub fn read(&self) -> RwLockReadGuard<'_, R, T> {
-        let ask = self.ask(Keeper::Thread, Mode::Shared);
-        let asked = ask.check();
-        let inner = self.raw().read();
-        RwLockReadGuard::new(inner, ask.hold(asked))
+        let (inner, held) = self.ask(Keeper::Thread, Mode::Shared).take(|| self.raw().read());
+        RwLockReadGuard::new(inner, held)
     }
 
     /// Waits for shared access for the time of its hierarchy.
@@ -67,11 +65,8 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn read_within(&self, limit: Duration) -> Result<RwLockReadGuard<'_, R, T>, AcquireError> {
         let ask = self.ask(Keeper::Thread, Mode::Shared);
-        let asked = ask.check();
-        match self.raw().try_read_for(limit) {
-            Some(inner) => Ok(RwLockReadGuard::new(inner, ask.hold(asked))),
-            None => Err(ask.timed_out(limit)),
-        }
+        let (inner, held) = ask.take_within(limit, |limit| self.raw().try_read_for(limit))?;
+        Ok(RwLockReadGuard::new(inner, held))
     }
 
     /// Takes shared access if it is free. Cannot block, so it is never a violation.
@@ -89,10 +84,8 @@ impl<R: Rank, T> RwLock<R, T> {
     #[inline]
     #[track_caller]
     pub fn write(&self) -> RwLockWriteGuard<'_, R, T> {
-        let ask = self.ask(Keeper::Thread, Mode::Exclusive);
-        let asked = ask.check();
-        let inner = self.raw().write();
-        RwLockWriteGuard::new(inner, ask.hold(asked))
+        let (inner, held) = self.ask(Keeper::Thread, Mode::Exclusive).take(|| self.raw().write());
+        RwLockWriteGuard::new(inner, held)
     }
 
     /// Waits for exclusive access for the time of its hierarchy.
@@ -122,11 +115,8 @@ impl<R: Rank, T> RwLock<R, T> {
         limit: Duration,
     ) -> Result<RwLockWriteGuard<'_, R, T>, AcquireError> {
         let ask = self.ask(Keeper::Thread, Mode::Exclusive);
-        let asked = ask.check();
-        match self.raw().try_write_for(limit) {
-            Some(inner) => Ok(RwLockWriteGuard::new(inner, ask.hold(asked))),
-            None => Err(ask.timed_out(limit)),
-        }
+        let (inner, held) = ask.take_within(limit, |limit| self.raw().try_write_for(limit))?;
+        Ok(RwLockWriteGuard::new(inner, held))
     }
 
     /// Takes exclusive access if it is free. Cannot block, so it is never a violation.

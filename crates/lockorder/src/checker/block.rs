@@ -4,19 +4,23 @@
 //! belongs to. Guards that are dropped elsewhere clear their slot and touch nothing else. Blocks are never
 //! freed, only used again, so a slot outlives every guard that points to it.
 //!
-//! Slots are filled from below, and `top` falls lazily past those that were cleared. Each slot carries the
-//! highest class at and below it, so the rank check reads one slot however many are live. That mark is an
-//! upper bound (a lock may be released out of order); a failed check walks the slots and knows exactly.
+//! Slots are filled from below, and [`Top`] falls lazily past those that were cleared. As long as every
+//! lock was above the last one when it was taken, the classes rise from slot to slot, the topmost live slot
+//! has the highest of all, and the rank check is one comparison with it, however many are live. A block in
+//! which they do not rise (a lock was only tried, or is of another table) is *mixed* until its live slots
+//! rise again; in it every live slot is looked at.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
 use super::family::Family;
+use super::local::Tag;
 use super::pool;
+use super::registry::Id;
 use super::slot::{Record, Slot};
-use crate::Class;
+use super::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::ask::Ask;
 
 /// Slots that need no allocation.
 const FIRST: usize = 16;
@@ -26,12 +30,14 @@ const DOUBLINGS: usize = 20;
 /// Padded to two cache lines, so that two threads that check their own blocks never share one.
 #[repr(align(128))]
 pub(super) struct Block {
-    /// The slots below it may be live, those from it on are free.
+    /// A [`Top`].
     top: AtomicUsize,
     /// Who writes it: changes with each new owner, see `tasks`.
     pub(super) stamp: AtomicU64,
     /// The task or branch it belongs to; 0 for a thread and for what a thread drives itself.
     pub(super) owner: AtomicU64,
+    /// Of a branch: the task that polled it last.
+    pub(super) task: AtomicU64,
     /// What makes it a part of others, or others of it.
     pub(super) family: Family,
     /// The name of the thread it belongs to, if it is one's.
@@ -40,12 +46,49 @@ pub(super) struct Block {
     more: [OnceLock<Box<[Slot]>>; DOUBLINGS],
 }
 
+/// The slots below it may be live, those from it on are free; and whether the classes in them rise.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Top(usize);
+
+impl Top {
+    const EMPTY: Self = Self(0);
+
+    #[inline(always)]
+    const fn new(len: usize, mixed: bool) -> Self {
+        Self(len << 1 | mixed as usize)
+    }
+
+    #[inline(always)]
+    const fn len(self) -> usize {
+        self.0 >> 1
+    }
+
+    #[inline(always)]
+    const fn is_mixed(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// One more, and whether it rises above the others.
+    #[inline(always)]
+    const fn push(self, rises: bool) -> Self {
+        Self((self.0 + 2) | !rises as usize)
+    }
+}
+
+/// Where a lock will be recorded: a holder's block, and its top once it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(super) block: &'static Block,
+    top: Top,
+}
+
 impl Block {
     pub(super) fn new() -> Self {
         Self {
             top: AtomicUsize::new(0),
             stamp: AtomicU64::new(0),
             owner: AtomicU64::new(0),
+            task: AtomicU64::new(0),
             family: Family::default(),
             thread: Mutex::new(String::new()),
             first: std::array::from_fn(|_| Slot::default()),
@@ -57,53 +100,72 @@ impl Block {
     pub(super) fn disown(&self) {
         self.stamp.store(0, Ordering::Relaxed);
         self.owner.store(0, Ordering::Relaxed);
+        self.task.store(0, Ordering::Relaxed);
         self.family.disown();
     }
 
-    /// The number of slots that may be live. For the owner.
-    #[inline]
-    pub(super) fn trim(&'static self) -> usize {
-        let before = self.top.load(Ordering::Relaxed);
-        let mut top = before;
-        while top > 0 && !self.slot(top - 1).is_live() {
-            top -= 1;
-        }
-        if top != before {
-            self.top.store(top, Ordering::Relaxed);
-        }
-        top
+    /// Whether nothing is live in it. For the owner.
+    #[inline(always)]
+    pub(super) fn is_clear(&'static self) -> bool {
+        self.live() == Top::EMPTY
     }
 
-    /// Whether a lock of this class is surely above everything held. For the owner.
-    #[inline]
-    pub(super) fn admits(&'static self, class: &Class) -> bool {
-        match self.trim() {
-            0 => true,
-            top => self.slot(top - 1).high().is_some_and(|high| high.is_before(class)),
+    /// Where a lock belongs that is surely above everything held, or `None` if a longer look is needed.
+    /// For the owner.
+    #[inline(always)]
+    pub(super) fn admit(&'static self, ask: &Ask) -> Option<Place> {
+        let base = ask.class.table().base().load(Ordering::Relaxed);
+        let top = self.live();
+        if base == 0 || top.len() >= FIRST || top.is_mixed() {
+            return None;
         }
-    }
-
-    /// Records a held lock. For the owner.
-    #[inline]
-    pub(super) fn claim(&'static self, record: &Record) -> &'static Slot {
-        let top = self.trim();
-        if top >= FIRST && self.is_boundary(top) {
-            if let Some(slot) = self.claim_hole(top, record) {
-                return slot;
+        if top != Top::EMPTY {
+            let held = &self.first[top.len() - 1];
+            let position = held.id().wrapping_sub(base);
+            if position >= ask.class.position() {
+                let may_rise = ask.class.is_keyed() && position == ask.class.position();
+                if !may_rise || held.key() >= ask.key {
+                    return None;
+                }
             }
         }
-        let high = match top {
-            0 => Some(record.class),
-            _ => match self.slot(top - 1).high() {
-                Some(high) if high.is_before(record.class) => Some(record.class),
-                _ => self.high_with(top, record.class),
-            },
-        };
-        let slot = self.slot(top);
-        slot.raise(high);
-        slot.fill(record);
-        self.top.store(top + 1, Ordering::Relaxed);
-        slot
+        Some(Place { block: self, top: top.push(true) })
+    }
+
+    /// Where a lock belongs that was found to break nothing, or was only tried. For the owner.
+    pub(super) fn place(&'static self, ask: &Ask, id: Id) -> Place {
+        let len = self.live().len();
+        if len >= FIRST && is_boundary(len) {
+            if let Some(hole) = (0..len).find(|&i| !self.slot(i).is_live()) {
+                // A chain of hand-over-hand locks goes on below, and does not grow for ever.
+                self.top.store(Top::new(len, true).0, Ordering::Relaxed);
+                return Place { block: self, top: Top::new(hole + 1, true) };
+            }
+        }
+        let rises = self.rises(len, ask, id);
+        Place { block: self, top: Top::new(len + 1, !rises) }
+    }
+
+    /// Whether the live slots rise, and up to this lock.
+    fn rises(&'static self, len: usize, ask: &Ask, id: Id) -> bool {
+        // From the first class of its table on, so that all are of that table.
+        let mut last = (id - ask.class.position(), 0);
+        let mut live = (0..len).map(|i| self.slot(i)).filter(|slot| slot.is_live());
+        live.all(|slot| {
+            let this = (slot.id(), slot.key());
+            std::mem::replace(&mut last, this) <= this
+        }) && last <= (id, ask.key)
+    }
+
+    /// What is live, from below.
+    pub(super) fn records(&'static self) -> impl Iterator<Item = Record> {
+        let len = Top(self.top.load(Ordering::Acquire)).len();
+        (0..len).filter_map(|i| self.slot(i).read())
+    }
+
+    /// The slots that are live, from below. For the owner.
+    pub(super) fn live_slots(&'static self) -> impl Iterator<Item = &'static Slot> {
+        (0..self.live().len()).map(|i| self.slot(i)).filter(|slot| slot.is_live())
     }
 
     /// Whether nothing is live, in it and in branches of it. Exact for the owner; for others, true of some
@@ -119,16 +181,24 @@ impl Block {
 
     /// Passes what one branch took on to another holder. For the owner.
     #[cfg(feature = "tokio")]
-    pub(super) fn retag(&'static self, from: u64, to: u64) {
-        (0..self.trim()).for_each(|i| self.slot(i).retag(from, to));
+    pub(super) fn retag(&'static self, from: Tag, to: Tag) {
+        (0..self.live().len()).for_each(|i| self.slot(i).retag(from, to));
     }
 
-    /// What is live, from below.
-    pub(super) fn records(&'static self) -> impl Iterator<Item = Record> {
-        (0..self.top.load(Ordering::Acquire)).filter_map(|i| self.slot(i).read())
+    /// The top without what was cleared on it.
+    #[inline(always)]
+    fn live(&'static self) -> Top {
+        let mut top = Top(self.top.load(Ordering::Relaxed));
+        while top.len() > 0 {
+            if self.slot(top.len() - 1).is_live() {
+                return top;
+            }
+            top = Top(top.0 - 2);
+        }
+        Top::EMPTY
     }
 
-    #[inline]
+    #[inline(always)]
     fn slot(&'static self, index: usize) -> &'static Slot {
         match self.first.get(index) {
             Some(slot) => slot,
@@ -145,37 +215,51 @@ impl Block {
             .get_or_init(|| std::iter::repeat_with(Slot::default).take(len).collect());
         &slots[index - len]
     }
+}
 
-    /// Whether the slot at `top` would be the first of a chunk: the moment to look for holes below, so
-    /// that a chain of hand-over-hand locks does not grow for ever.
-    fn is_boundary(&self, top: usize) -> bool {
-        top % FIRST == 0 && (top / FIRST).is_power_of_two()
+impl Place {
+    /// Records the lock. For the owner of the block.
+    #[inline(always)]
+    pub(super) fn fill(self, ask: &Ask, tag: Tag, since: u64) -> &'static Slot {
+        let id = ask.class.table().base().load(Ordering::Relaxed) + ask.class.position();
+        let slot = self.block.slot(self.top.len() - 1);
+        if slot.fill(ask, id, tag, since) {
+            self.raise();
+            slot
+        } else {
+            self.fill_above(ask, id, tag, since)
+        }
     }
 
-    #[cold]
-    fn claim_hole(&'static self, top: usize, record: &Record) -> Option<&'static Slot> {
-        let hole = (0..top).find(|&i| !self.slot(i).is_live())?;
-        (hole..top).for_each(|i| {
-            let slot = self.slot(i);
-            slot.raise(slot.high().and_then(|high| higher(high, record.class)));
-        });
-        let slot = self.slot(hole);
-        slot.fill(record);
-        Some(slot)
+    #[inline(always)]
+    fn raise(self) {
+        let top = &self.block.top;
+        if self.top.is_mixed() {
+            // It may be a hole below the others.
+            let len = Top(top.load(Ordering::Relaxed)).len().max(self.top.len());
+            top.store(Top::new(len, true).0, Ordering::Relaxed);
+        } else {
+            top.store(self.top.0, Ordering::Relaxed);
+        }
     }
 
-    /// The exact mark after an acquisition that the bound did not admit.
+    /// The place was taken while the caller waited for its lock: a waker can run code that locks.
     #[cold]
-    fn high_with(&'static self, top: usize, class: &'static Class) -> Option<&'static Class> {
-        (0..top)
-            .filter_map(|i| self.slot(i).read())
-            .try_fold(class, |high, record| higher(high, record.class))
+    #[inline(never)]
+    fn fill_above(self, ask: &Ask, id: Id, tag: Tag, since: u64) -> &'static Slot {
+        let mut top = Top::new(self.top.len(), true);
+        loop {
+            top = top.push(false);
+            let slot = self.block.slot(top.len() - 1);
+            if slot.fill(ask, id, tag, since) {
+                Self { top, ..self }.raise();
+                return slot;
+            }
+        }
     }
 }
 
-fn higher(a: &'static Class, b: &'static Class) -> Option<&'static Class> {
-    if !std::ptr::eq(a.table(), b.table()) {
-        return None;
-    }
-    Some(if a.position() < b.position() { b } else { a })
+/// Whether the slot at `len` would be the first of a chunk: the moment to look for holes below.
+const fn is_boundary(len: usize) -> bool {
+    len % FIRST == 0 && (len / FIRST).is_power_of_two()
 }

@@ -104,7 +104,6 @@ impl Family {
         for child in branches.iter().filter(|b| b.family.is_child_of(branch)) {
             child.family.parent.store(branch.family.parent());
         }
-        branch.trim();
         branch.family.left.store(true, Ordering::Relaxed);
         self.left_behind.fetch_add(1, Ordering::Release);
         self.take_empty(&mut branches)

@@ -4,9 +4,12 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::block::Block;
+#[cfg(feature = "tokio")]
+use super::gate;
 use super::pool;
 #[cfg(feature = "tokio")]
 use super::tasks::{self, Cached};
+use crate::ask::Keeper;
 
 /// The task or branch in which a lock was taken: a tokio task id, a branch number with the top bit set, or
 /// 0 outside of both.
@@ -78,6 +81,10 @@ impl Local {
         if self.ended.get() || EXIT.try_with(|_| ()).is_err() {
             return None;
         }
+        #[cfg(feature = "tokio")]
+        if tokio::runtime::Handle::try_current().is_ok() {
+            gate::set(gate::TASKS);
+        }
         let block = pool::take();
         let thread = std::thread::current();
         let name = thread.name().map_or_else(|| format!("{:?}", thread.id()), str::to_owned);
@@ -95,6 +102,12 @@ impl Local {
 #[inline(always)]
 pub(super) fn with<T>(f: impl FnOnce(&Local) -> T) -> T {
     LOCAL.with(f)
+}
+
+/// The block of the thread's blocking locks, if it has one.
+#[inline(always)]
+pub(super) fn known_thread() -> Option<&'static Block> {
+    LOCAL.with(|local| local.thread.get())
 }
 
 /// The block of the thread's blocking locks; `None` once the thread has ended.
@@ -135,7 +148,9 @@ pub(super) struct Lineage {
 mod futures {
     use std::sync::atomic::Ordering;
 
-    use super::{Block, Lineage, Local, Tag, tasks, with};
+    use super::super::block::Place;
+    use super::{Block, Keeper, Lineage, Local, Tag, gate, tasks, with};
+    use crate::ask::Ask;
 
     /// The block of async locks of whoever is polled now: a branch, a task, or the thread's own future.
     #[inline]
@@ -149,19 +164,45 @@ mod futures {
         with(Local::base)
     }
 
-    /// Whether the newest marks of whoever is polled now show nothing against `class`. A blocking lock
-    /// stops all branches of the task, an async one only this branch.
-    #[inline]
-    pub(in super::super) fn admits(class: &crate::Class, blocking: bool) -> bool {
+    /// Where an async lock belongs that the current task may surely take: the fast path.
+    #[inline(always)]
+    pub(in super::super) fn admit_to_task(ask: &Ask) -> Option<Place> {
         with(|local| {
-            let Some(base) = local.known_base() else {
-                return local.branch().is_none();
+            let thread_is_clear = local.thread.get().is_none_or(Block::is_clear);
+            if !thread_is_clear || local.branch.get().is_some() {
+                return None;
+            }
+            let base = match tasks::current() {
+                Some(id) => tasks::known(local, id)?,
+                None => local.root.get()?,
             };
-            let family = match blocking {
-                true => base.family.has_branches(),
-                false => base.family.has_left_behind() || local.branch().is_some(),
+            if base.family.has_left_behind() {
+                return None;
+            }
+            base.admit(ask)
+        })
+    }
+
+    /// The one block that counts for the caller, if no other does; it may have none.
+    pub(in super::super) fn only_block(keeper: Keeper) -> Option<Option<&'static Block>> {
+        with(|local| {
+            let thread = local.thread.get();
+            if !gate::has(gate::TASKS) {
+                return Some(thread);
+            }
+            let base = local.known_base();
+            let has_family = |base: &Block| match keeper {
+                Keeper::Thread => base.family.has_branches(),
+                Keeper::Task => base.family.has_left_behind() || local.branch().is_some(),
             };
-            !family && base.admits(class)
+            if base.map_or_else(|| local.branch().is_some(), has_family) {
+                return None;
+            }
+            let (own, other) = match keeper {
+                Keeper::Thread => (thread, base),
+                Keeper::Task => (base, thread),
+            };
+            other.is_none_or(Block::is_clear).then_some(own)
         })
     }
 
@@ -176,17 +217,20 @@ mod futures {
         })
     }
 
-    /// The task that is polled now; 0 outside of tasks.
+    /// The task that is polled now; 0 outside of tasks, and while nobody can know.
     pub(in super::super) fn task() -> Tag {
-        tasks::current().unwrap_or(0)
+        match gate::has(gate::TASKS) {
+            true => tasks::current().unwrap_or(0),
+            false => 0,
+        }
     }
 
-    /// The task that is polled now, and the branch of it or the task itself.
-    #[inline]
-    pub(in super::super) fn task_and_tag() -> (Tag, Tag) {
-        let task = task();
-        let branch = with(|local| local.branch.get()).filter(|(of, _)| *of == task);
-        (task, branch.map_or(task, |(_, branch)| branch.owner.load(Ordering::Relaxed)))
+    /// The branch that is polled now, or the task; 0 outside of both.
+    pub(in super::super) fn tag() -> Tag {
+        match with(Local::branch) {
+            Some(branch) => branch.owner.load(Ordering::Relaxed),
+            None => task(),
+        }
     }
 
     /// Polls within a branch: enclosing branches of the same task stay in its lineage.
@@ -197,7 +241,9 @@ mod futures {
                 with(|local| local.branch.set(self.0));
             }
         }
+        gate::set(gate::TASKS);
         branch.family.set_parent(with(Local::branch));
+        branch.task.store(task(), Ordering::Relaxed);
         let outer = with(|local| local.branch.replace(Some((task(), branch))));
         let _restore = Restore(outer);
         poll()
@@ -232,15 +278,14 @@ mod futures {
 }
 
 #[cfg(feature = "tokio")]
-pub(super) use futures::{admits, base, holder, lineage, task, task_and_tag, within};
+pub(super) use futures::{admit_to_task, base, holder, lineage, only_block, tag, task, within};
 
 #[cfg(not(feature = "tokio"))]
 mod no_futures {
-    use super::{Lineage, Tag};
+    use super::{Block, Keeper, Lineage, Tag, known_thread};
 
-    #[inline(always)]
-    pub(in super::super) fn admits(_: &crate::Class, _blocking: bool) -> bool {
-        true
+    pub(in super::super) fn only_block(_: Keeper) -> Option<Option<&'static Block>> {
+        Some(known_thread())
     }
 
     pub(in super::super) fn lineage() -> Lineage {
@@ -251,11 +296,10 @@ mod no_futures {
         0
     }
 
-    #[inline(always)]
-    pub(in super::super) fn task_and_tag() -> (Tag, Tag) {
-        (0, 0)
+    pub(in super::super) fn tag() -> Tag {
+        0
     }
 }
 
 #[cfg(not(feature = "tokio"))]
-pub(super) use no_futures::{admits, lineage, task, task_and_tag};
+pub(super) use no_futures::{lineage, only_block, tag, task};

@@ -1,35 +1,41 @@
 //! The checker: what is held, and whether one more lock may be asked for.
 //!
 //! `slot` is one held lock, `block` those of one holder, `family` the branches of one task; `pool` owns the
-//! blocks, `local` and `tasks` find the block of whoever is running, `rules` and `learned` judge, `say`
-//! tells. Lock types call three functions: [`check`] before they block, [`hold`] once they have the lock,
-//! and drop the [`Held`] it returned.
+//! blocks, `local` and `tasks` find the block of whoever is running, `registry` numbers the classes, `known`
+//! remembers what was judged, `say` tells. `gate` is the word that keeps all that away from a lock that
+//! needs no more than one comparison.
+//!
+//! Lock types call [`admit`] before they block and fill the [`Place`] it returned once they have the lock;
+//! where it returns none, [`check`] and [`hold`] do the same with all the time they need. Then they drop
+//! the [`Held`].
 
 mod block;
 #[cfg(feature = "tokio")]
 mod branch;
+mod examine;
 mod family;
-mod learned;
+mod gate;
+mod known;
 mod local;
 mod pool;
-mod rules;
+mod registry;
 mod say;
 mod slot;
+mod snapshot;
+mod sync;
 #[cfg(feature = "tokio")]
 mod tasks;
 
-use std::sync::atomic::Ordering;
-
-use block::Block;
+pub(crate) use block::Place;
 #[cfg(feature = "tokio")]
 pub use branch::Branch;
 pub(crate) use say::timed_out;
 use slot::{Record, Slot};
+pub(crate) use snapshot::{holders, snapshot};
 
 use crate::ask::{Ask, Keeper};
 use crate::event;
-use crate::report::{HeldLock, Holder, Mode};
-use crate::violation::Violation;
+use crate::report::Mode;
 
 /// When an acquisition began (0 if nobody listens), and what the check said.
 #[derive(Clone, Copy)]
@@ -56,166 +62,84 @@ pub(crate) struct Held {
     slot: Option<&'static Slot>,
 }
 
+/// The place of a lock that surely breaks nothing: the fast path.
+#[inline(always)]
+pub(crate) fn admit(ask: &Ask) -> Option<Place> {
+    match ask.keeper {
+        Keeper::Thread if gate::word() == 0 => local::known_thread()?.admit(ask),
+        Keeper::Thread => None,
+        #[cfg(feature = "tokio")]
+        Keeper::Task if gate::word() == gate::TASKS => local::admit_to_task(ask),
+        #[cfg(feature = "tokio")]
+        Keeper::Task => None,
+    }
+}
+
+impl Place {
+    /// Records the acquired lock.
+    #[inline(always)]
+    pub(crate) fn hold(self, ask: &Ask) -> Held {
+        Held { slot: Some(self.fill(ask, 0, 0)) }
+    }
+}
+
 /// Reports the acquisition if it could deadlock.
-#[inline]
+#[inline(never)]
 pub(crate) fn check(ask: &Ask) -> Asked {
-    let at = if event::wanted() { say::asked(&record(ask)) } else { 0 };
-    Asked { at, reported: check_again(ask) }
+    gate::ask_once();
+    #[cfg(feature = "tokio")]
+    if matches!(ask.keeper, Keeper::Task) {
+        gate::set(gate::TASKS);
+    }
+    let at = if gate::has(gate::EVENTS) { say::asked(ask) } else { 0 };
+    Asked { at, reported: examine::reports(ask, None) }
 }
 
 /// Checks once more, against what is held by now; true if that was reported.
-#[inline]
+#[cfg(feature = "tokio")]
 pub(crate) fn check_again(ask: &Ask) -> bool {
-    !is_clear(ask) && examine(ask)
+    admit(ask).is_none() && examine::reports(ask, None)
 }
 
 /// Records the acquired lock.
-#[inline]
+#[inline(never)]
 pub(crate) fn hold(ask: &Ask, asked: Asked) -> Held {
-    let block = match ask.keeper {
-        _ if matches!(ask.mode, Mode::Permits(0)) => None,
-        Keeper::Thread => local::thread(),
+    let (block, tag) = match ask.keeper {
+        _ if matches!(ask.mode, Mode::Permits(0)) => (None, 0),
+        Keeper::Thread => (local::thread(), local::tag()),
         #[cfg(feature = "tokio")]
-        Keeper::Task => local::holder(),
+        Keeper::Task => {
+            gate::set(gate::TASKS);
+            (local::holder(), 0)
+        }
     };
-    let since = if event::wanted() { event::now() } else { 0 };
-    let record = Record { since, ..record(ask) };
-    let held = Held { slot: block.map(|block| block.claim(&record)) };
+    let since = if gate::has(gate::EVENTS | gate::PLUGGED) { event::now() } else { 0 };
+    let id = registry::id(ask.class);
+    let slot = block.map(|block| {
+        let place = block.admit(ask).unwrap_or_else(|| block.place(ask, id));
+        place.fill(ask, tag, since)
+    });
     if since != 0 {
-        say::acquired(&record, asked.at);
+        say::acquired(&Record { since, ..Record::of(ask) }, asked.at);
     }
-    held
+    Held { slot }
+}
+
+/// Lets a checker that was set judge, or the built-in one again.
+pub(crate) fn plugged(is_set: bool) {
+    match is_set {
+        true => gate::set(gate::PLUGGED),
+        false => gate::clear(gate::PLUGGED),
+    }
 }
 
 impl Drop for Held {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(slot) = self.slot {
-            if slot.since() != 0 && event::wanted() {
+            if !slot.clear_untimed() {
                 say::released(slot);
-            } else {
-                slot.clear();
             }
         }
     }
-}
-
-/// Who holds this lock now.
-pub(crate) fn holders(ask: &Ask) -> Vec<HeldLock> {
-    let wanted = record(ask);
-    held_locks(|held| held.is_same_lock(&wanted))
-}
-
-/// What is held now, everywhere.
-pub(crate) fn snapshot() -> Vec<HeldLock> {
-    held_locks(|_| true)
-}
-
-/// Whether one look at the newest marks shows that nothing speaks against the acquisition.
-#[inline]
-fn is_clear(ask: &Ask) -> bool {
-    let Some(thread) = local::thread() else {
-        return true;
-    };
-    match ask.keeper {
-        Keeper::Thread => thread.admits(ask.class) && local::admits(ask.class, true),
-        #[cfg(feature = "tokio")]
-        Keeper::Task => thread.trim() == 0 && local::admits(ask.class, false),
-    }
-}
-
-/// Looks at every lock that counts; true if the acquisition was reported.
-#[cold]
-#[inline(never)]
-fn examine(ask: &Ask) -> bool {
-    if local::is_reporting() {
-        return false;
-    }
-    let wanted = record(ask);
-    let held = held_by_caller(ask.keeper);
-    let Some((kind, culprit)) = rules::judge(&wanted, &held) else {
-        return false;
-    };
-    let also_held = held.iter().filter(|h| !std::ptr::eq(*h, culprit));
-    say::violated(&Violation {
-        kind,
-        wanted: wanted.acquisition(),
-        held: culprit.acquisition(),
-        holder: caller(),
-        span: say::span(),
-        also_held: also_held.map(Record::acquisition).collect(),
-    });
-    true
-}
-
-/// The locks that count for the caller.
-///
-/// A blocking acquisition stops the thread and with it the task: everything that the thread holds counts,
-/// and the async locks of all branches of the task. An async one stops only its task or branch: what that
-/// took counts, with what was held around it and what ended branches left to it.
-fn held_by_caller(keeper: Keeper) -> Vec<Record> {
-    let local::Lineage { branches, base } = local::lineage();
-    let stops_thread = matches!(keeper, Keeper::Thread);
-    let (mut tags, mut held) = (vec![local::task()], Vec::new());
-    let mut take = |block: &'static Block| {
-        tags.push(block.owner.load(Ordering::Relaxed));
-        held.extend(block.records());
-    };
-    if let Some(base) = base {
-        base.family.for_each_branch(|branch| {
-            if stops_thread || branch.family.is_left_to(&branches) {
-                take(branch);
-            }
-        });
-        take(base);
-    }
-    if !stops_thread {
-        branches.into_iter().for_each(take);
-    }
-    let counts = |record: &Record| stops_thread || tags.contains(&record.tag);
-    held.extend(local::thread().into_iter().flat_map(Block::records).filter(counts));
-    held
-}
-
-#[inline]
-fn record(ask: &Ask) -> Record {
-    let (task, tag) = local::task_and_tag();
-    Record {
-        class: ask.class,
-        site: ask.site,
-        instance: ask.instance,
-        key: ask.key,
-        mode: ask.mode,
-        tag,
-        task,
-        since: 0,
-    }
-}
-
-fn caller() -> Holder {
-    let thread = local::thread().map(|block| block.thread.lock().clone());
-    let (task, tag) = local::task_and_tag();
-    holder(thread, task, tag)
-}
-
-fn holder(thread: Option<String>, task: local::Tag, tag: local::Tag) -> Holder {
-    Holder {
-        thread,
-        task: (task != 0).then_some(task),
-        branch: (tag & local::BRANCH != 0).then_some(tag ^ local::BRANCH),
-    }
-}
-
-fn held_locks(wanted: impl Fn(&Record) -> bool) -> Vec<HeldLock> {
-    pool::all()
-        .into_iter()
-        .flat_map(|block| block.records().map(move |record| (block, record)))
-        .filter(|(_, record)| wanted(record))
-        .map(|(block, record)| {
-            // A task has no thread of its own: the one that it locked on may run others by now.
-            let has_thread = block.owner.load(Ordering::Relaxed) == 0;
-            let thread = has_thread.then(|| block.thread.lock().clone());
-            HeldLock { lock: record.acquisition(), holder: holder(thread, record.task, record.tag) }
-        })
-        .collect()
 }

@@ -47,7 +47,6 @@ pub(super) fn take() -> &'static Block {
 pub(super) fn give_back(block: &'static Block) {
     // While it is still ours: a block in the pool belongs to nobody.
     block.clear_away();
-    block.trim();
     let empty = block.is_empty();
     let mut pool = POOL.lock();
     if empty {

@@ -8,17 +8,18 @@ use std::io::Write;
 use std::panic::resume_unwind;
 use std::time::Duration;
 
-use super::local;
 use super::slot::{Record, Slot};
+use super::{gate, local};
+use crate::ask::Ask;
 use crate::error::TimedOut;
-use crate::event;
 use crate::policy::{self, Policy};
 use crate::violation::Violation;
+use crate::{event, judge, testing};
 
 #[cold]
 #[inline(never)]
-pub(super) fn asked(record: &Record) -> u64 {
-    let _ = local::report(|| event::asked(&record.acquisition()));
+pub(super) fn asked(ask: &Ask) -> u64 {
+    let _ = local::report(|| event::asked(&ask.wanted()));
     event::now()
 }
 
@@ -26,7 +27,15 @@ pub(super) fn asked(record: &Record) -> u64 {
 #[inline(never)]
 pub(super) fn acquired(record: &Record, asked: u64) {
     let wait = if asked == 0 { Duration::ZERO } else { event::since(asked) };
-    let _ = local::report(|| event::acquired(&record.acquisition(), wait));
+    let _ = local::report(|| {
+        let lock = record.acquisition();
+        if gate::has(gate::EVENTS) {
+            event::acquired(&lock, wait);
+        }
+        if let Some(checker) = judge::plugged() {
+            checker.acquired(&lock);
+        }
+    });
 }
 
 /// Ends the record first: a lock that is said to be released is.
@@ -36,7 +45,15 @@ pub(super) fn released(slot: &Slot) {
     let record = slot.read();
     slot.clear();
     if let Some(record) = record {
-        let _ = local::report(|| event::released(&record.acquisition()));
+        let _ = local::report(|| {
+            let lock = record.acquisition();
+            if gate::has(gate::EVENTS) {
+                event::released(&lock);
+            }
+            if let Some(checker) = judge::plugged() {
+                checker.released(&lock);
+            }
+        });
     }
 }
 
@@ -51,9 +68,20 @@ pub(super) fn span() -> Option<&'static str> {
 
 /// Does what the policy says.
 pub(super) fn violated(violation: &Violation) {
-    let _ = local::report(|| event::violated(violation));
-    match policy::policy() {
-        Policy::Log => {}
+    if testing::collect(violation) || policy::is_suppressed(violation) {
+        return;
+    }
+    let policy = policy::of(violation);
+    let is_told = match policy {
+        Policy::Ignore => false,
+        Policy::Log => policy::is_new(violation),
+        _ => true,
+    };
+    if is_told {
+        let _ = local::report(|| event::violated(violation));
+    }
+    match policy {
+        Policy::Ignore | Policy::Log => {}
         Policy::Callback(callback) => {
             if let Some(Err(panic)) = local::report(|| callback(violation)) {
                 if may_panic() {

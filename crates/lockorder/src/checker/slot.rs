@@ -1,35 +1,45 @@
 //! One held lock, in a place that anybody may clear and anybody may read.
 //!
 //! A slot is written by its holder alone, who is one thread at a time, and cleared by whoever drops the
-//! guard. `state` is even while the slot is free and odd while it is live, and rises with each change; so
-//! a reader on another thread knows that what it read belongs together if `state` is the same afterwards.
-
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+//! guard. `state` says whether it is live, by which class and how, and counts the records that were ever
+//! written here; so a reader on another thread knows that what it read belongs together if `state` is the
+//! same afterwards. One word that says so much keeps the stores of an acquisition few: each is paid for
+//! before the next locked instruction.
 
 use crossbeam_utils::atomic::AtomicCell;
 
+use super::local::Tag;
+use super::registry::{self, Id};
+use super::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::Class;
+use crate::ask::Ask;
 use crate::event;
 use crate::report::{Acquisition, Mode, Site};
 
 #[derive(Default)]
 pub(super) struct Slot {
     state: AtomicU64,
-    class: AtomicCell<Option<&'static Class>>,
-    /// The highest class live in this slot and those below it, or a higher one that is gone since.
-    /// `None` if they are not all of one table.
-    high: AtomicCell<Option<&'static Class>>,
     site: AtomicCell<Option<Site>>,
     instance: AtomicUsize,
+    /// Of a keyed class.
     key: AtomicU64,
-    mode: AtomicU64,
-    /// The task or branch that took it, see [`Tag`](super::Tag).
+    /// Of a semaphore.
+    permits: AtomicU32,
+    /// The task or branch that took a blocking lock, if `TAGGED`.
     tag: AtomicU64,
-    /// The task in which it was taken, also if a branch took it; 0 outside of tasks.
-    task: AtomicU64,
-    /// When it was acquired; 0 if nobody measured.
+    /// When it was acquired, if `TIMED`.
     since: AtomicU64,
 }
+
+// The word `state`: flags, the id of the class above them, and a count of records on top.
+const LIVE: u64 = 1;
+const TIMED: u64 = 1 << 1;
+const SHARED: u64 = 1 << 2;
+const PERMITS: u64 = 1 << 3;
+const TAGGED: u64 = 1 << 4;
+const KEYED: u64 = 1 << 5;
+const ID_SHIFT: u32 = 8;
+const COUNT: u64 = 1 << 32;
 
 /// What a slot says while it is live.
 #[derive(Clone, Copy)]
@@ -39,59 +49,96 @@ pub(super) struct Record {
     pub(super) instance: usize,
     pub(super) key: u64,
     pub(super) mode: Mode,
-    pub(super) tag: u64,
-    pub(super) task: u64,
+    /// The task or branch that took it, if the block does not say.
+    pub(super) tag: Tag,
     pub(super) since: u64,
 }
 
 impl Slot {
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_live(&self) -> bool {
-        self.state.load(Ordering::Acquire) & 1 == 1
+        self.state.load(Ordering::Acquire) & LIVE != 0
     }
 
-    #[inline]
-    pub(super) fn high(&self) -> Option<&'static Class> {
-        self.high.load()
+    /// The class of the lock that is or was recorded here.
+    #[inline(always)]
+    pub(super) fn id(&self) -> Id {
+        id_in(self.state.load(Ordering::Relaxed))
     }
 
-    #[inline]
-    pub(super) fn raise(&self, high: Option<&'static Class>) {
-        self.high.store(high);
+    /// Its key; 0 if its class has none.
+    #[inline(always)]
+    pub(super) fn key(&self) -> u64 {
+        match self.state.load(Ordering::Relaxed) & KEYED {
+            0 => 0,
+            _ => self.key.load(Ordering::Relaxed),
+        }
     }
 
-    /// Makes a free slot live. For its holder only.
-    #[inline]
-    pub(super) fn fill(&self, record: &Record) {
+    #[inline(always)]
+    pub(super) fn instance(&self) -> usize {
+        self.instance.load(Ordering::Relaxed)
+    }
+
+    /// Makes a free slot live; false if it is live already. For its holder only.
+    #[inline(always)]
+    pub(super) fn fill(&self, ask: &Ask, id: Id, tag: Tag, since: u64) -> bool {
+        let old = self.state.load(Ordering::Relaxed);
+        if old & LIVE != 0 {
+            return false;
+        }
         // Nobody may see a part of this record and take it for a part of the last one.
         fence(Ordering::Release);
-        self.class.store(Some(record.class));
-        self.site.store(Some(record.site));
-        self.instance.store(record.instance, Ordering::Relaxed);
-        self.key.store(record.key, Ordering::Relaxed);
-        self.mode.store(pack(record.mode), Ordering::Relaxed);
-        self.tag.store(record.tag, Ordering::Relaxed);
-        self.task.store(record.task, Ordering::Relaxed);
-        self.since.store(record.since, Ordering::Relaxed);
-        self.state.store(self.state.load(Ordering::Relaxed) + 1, Ordering::Release);
+        self.site.store(Some(ask.site));
+        self.instance.store(ask.instance, Ordering::Relaxed);
+        let mut flags = LIVE;
+        if ask.class.is_keyed() {
+            self.key.store(ask.key, Ordering::Relaxed);
+            flags |= KEYED;
+        }
+        match ask.mode {
+            Mode::Shared => flags |= SHARED,
+            Mode::Permits(n) => {
+                self.permits.store(n, Ordering::Relaxed);
+                flags |= PERMITS;
+            }
+            _ => {}
+        }
+        if tag != 0 {
+            self.tag.store(tag, Ordering::Relaxed);
+            flags |= TAGGED;
+        }
+        if since != 0 {
+            self.since.store(since, Ordering::Relaxed);
+            flags |= TIMED;
+        }
+        let count = (old & !(COUNT - 1)).wrapping_add(COUNT);
+        self.state.store(count | u64::from(id) << ID_SHIFT | flags, Ordering::Release);
+        true
+    }
+
+    /// Ends the record, unless its time was taken: then its end is somebody's news, and `false`. For the
+    /// one owner of its guard, on any thread.
+    #[inline(always)]
+    pub(super) fn clear_untimed(&self) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        if state & TIMED != 0 {
+            return false;
+        }
+        self.state.store(state & !LIVE, Ordering::Release);
+        true
     }
 
     /// Ends the record. For the one owner of its guard, on any thread.
-    #[inline]
     pub(super) fn clear(&self) {
-        self.state.store(self.state.load(Ordering::Relaxed) + 1, Ordering::Release);
-    }
-
-    /// The acquisition time, 0 if nobody measured. For the owner of the guard.
-    #[inline]
-    pub(super) fn since(&self) -> u64 {
-        self.since.load(Ordering::Relaxed)
+        self.state.store(self.state.load(Ordering::Relaxed) & !LIVE, Ordering::Release);
     }
 
     /// Passes the record on, if it is `from`'s. For its holder only.
     #[cfg(feature = "tokio")]
-    pub(super) fn retag(&self, from: u64, to: u64) {
-        if self.is_live() && self.tag.load(Ordering::Relaxed) == from {
+    pub(super) fn retag(&self, from: Tag, to: Tag) {
+        let state = self.state.load(Ordering::Relaxed);
+        if state & (LIVE | TAGGED) == LIVE | TAGGED && self.tag.load(Ordering::Relaxed) == from {
             self.tag.store(to, Ordering::Relaxed);
         }
     }
@@ -99,25 +146,43 @@ impl Slot {
     /// The record, if the slot is live and was not changed while it was read.
     pub(super) fn read(&self) -> Option<Record> {
         let state = self.state.load(Ordering::Acquire);
-        if state & 1 == 0 {
+        if state & LIVE == 0 {
             return None;
         }
+        let if_set = |flag: u64, word: &AtomicU64| match state & flag {
+            0 => 0,
+            _ => word.load(Ordering::Relaxed),
+        };
         let record = Record {
-            class: self.class.load()?,
+            class: registry::class(id_in(state))?,
             site: self.site.load()?,
             instance: self.instance.load(Ordering::Relaxed),
-            key: self.key.load(Ordering::Relaxed),
-            mode: unpack(self.mode.load(Ordering::Relaxed)),
-            tag: self.tag.load(Ordering::Relaxed),
-            task: self.task.load(Ordering::Relaxed),
-            since: self.since.load(Ordering::Relaxed),
+            key: if_set(KEYED, &self.key),
+            mode: match (state & SHARED, state & PERMITS) {
+                (0, 0) => Mode::Exclusive,
+                (0, _) => Mode::Permits(self.permits.load(Ordering::Relaxed)),
+                _ => Mode::Shared,
+            },
+            tag: if_set(TAGGED, &self.tag),
+            since: if_set(TIMED, &self.since),
         };
         fence(Ordering::Acquire);
         (self.state.load(Ordering::Relaxed) == state).then_some(record)
     }
 }
 
+#[inline(always)]
+fn id_in(state: u64) -> Id {
+    (state >> ID_SHIFT) as Id & registry::ID_MASK
+}
+
 impl Record {
+    /// What is asked for, as it would be recorded.
+    pub(super) fn of(ask: &Ask) -> Self {
+        let Ask { class, site, instance, key, mode, .. } = *ask;
+        Self { class, site, instance, key, mode, tag: 0, since: 0 }
+    }
+
     pub(super) fn acquisition(&self) -> Acquisition {
         Acquisition {
             class: self.class,
@@ -131,22 +196,5 @@ impl Record {
 
     pub(super) fn is_same_lock(&self, other: &Self) -> bool {
         self.instance == other.instance && self.class == other.class
-    }
-}
-
-fn pack(mode: Mode) -> u64 {
-    match mode {
-        Mode::Exclusive => 0,
-        Mode::Shared => 1,
-        Mode::Permits(n) => u64::from(n) << 2 | 2,
-    }
-}
-
-fn unpack(mode: u64) -> Mode {
-    match mode & 3 {
-        0 => Mode::Exclusive,
-        1 => Mode::Shared,
-        // Only 32 bits were packed.
-        _ => Mode::Permits((mode >> 2) as u32),
     }
 }

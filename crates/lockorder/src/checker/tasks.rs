@@ -41,13 +41,18 @@ pub(super) fn current() -> Option<Tag> {
     })
 }
 
+/// The block of the task being polled, if this thread knows it.
+#[inline(always)]
+pub(super) fn known(local: &Local, id: Tag) -> Option<&'static Block> {
+    let cached = local.task.get()?;
+    let is_ours = cached.id == id && cached.block.stamp.load(Ordering::Relaxed) == cached.stamp;
+    is_ours.then_some(cached.block)
+}
+
 /// The block of the task being polled; `None` once the thread has ended.
 #[inline]
 pub(super) fn block(local: &Local, id: Tag) -> Option<&'static Block> {
-    match local.task.get() {
-        Some(c) if c.id == id && c.block.stamp.load(Ordering::Relaxed) == c.stamp => Some(c.block),
-        cached => switch(local, cached, id),
-    }
+    known(local, id).or_else(|| switch(local, local.task.get(), id))
 }
 
 /// Turns this thread to another task.
@@ -73,7 +78,6 @@ pub(super) fn retire(cached: Cached) -> Option<&'static Block> {
     }
     cached.block.stamp.store(0, Ordering::Relaxed);
     cached.block.clear_away();
-    cached.block.trim();
     if !cached.block.is_empty() {
         return None; // The task is suspended with locks held: whoever polls it next finds them.
     }

@@ -51,8 +51,8 @@ impl<R: Rank, T> Mutex<R, T> {
     #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        wait::forever(ask, self.raw().lock(), |inner, ask, asked| {
-            MutexGuard::new(inner, ask.hold(asked))
+        wait::forever(ask, self.raw().lock(), |inner, ask, grant| {
+            MutexGuard::new(inner, grant.hold(ask))
         })
     }
 
@@ -88,8 +88,8 @@ impl<R: Rank, T> Mutex<R, T> {
     ) -> impl Future<Output = Result<MutexGuard<'_, R, T>, AcquireError>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
-            let (inner, asked) = wait::within(&ask, limit, self.raw().lock()).await?;
-            Ok(MutexGuard::new(inner, ask.hold(asked)))
+            let (inner, grant) = wait::within(&ask, limit, self.raw().lock()).await?;
+            Ok(MutexGuard::new(inner, grant.hold(&ask)))
         }
     }
 
@@ -110,8 +110,8 @@ impl<R: Rank, T> Mutex<R, T> {
     #[track_caller]
     pub fn lock_owned(self: Arc<Self>) -> impl Future<Output = OwnedMutexGuard<R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        wait::forever(ask, self.share().lock_owned(), |inner, ask, asked| {
-            OwnedMutexGuard::new(inner, ask.hold(asked))
+        wait::forever(ask, self.share().lock_owned(), |inner, ask, grant| {
+            OwnedMutexGuard::new(inner, grant.hold(ask))
         })
     }
 
@@ -132,8 +132,8 @@ impl<R: Rank, T> Mutex<R, T> {
     ) -> impl Future<Output = Result<OwnedMutexGuard<R, T>, AcquireError>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
-            let (inner, asked) = wait::within(&ask, limit, self.share().lock_owned()).await?;
-            Ok(OwnedMutexGuard::new(inner, ask.hold(asked)))
+            let (inner, grant) = wait::within(&ask, limit, self.share().lock_owned()).await?;
+            Ok(OwnedMutexGuard::new(inner, grant.hold(&ask)))
         }
     }
 

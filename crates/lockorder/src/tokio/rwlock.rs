@@ -48,8 +48,8 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Shared);
-        wait::forever(ask, self.raw().read(), |inner, ask, asked| {
-            RwLockReadGuard::new(inner, ask.hold(asked))
+        wait::forever(ask, self.raw().read(), |inner, ask, grant| {
+            RwLockReadGuard::new(inner, grant.hold(ask))
         })
     }
 
@@ -87,8 +87,8 @@ impl<R: Rank, T> RwLock<R, T> {
     ) -> impl Future<Output = Result<RwLockReadGuard<'_, R, T>, AcquireError>> {
         let ask = self.ask(Keeper::Task, Mode::Shared);
         async move {
-            let (inner, asked) = wait::within(&ask, limit, self.raw().read()).await?;
-            Ok(RwLockReadGuard::new(inner, ask.hold(asked)))
+            let (inner, grant) = wait::within(&ask, limit, self.raw().read()).await?;
+            Ok(RwLockReadGuard::new(inner, grant.hold(&ask)))
         }
     }
 
@@ -109,8 +109,8 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn read_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockReadGuard<R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Shared);
-        wait::forever(ask, self.share().read_owned(), |inner, ask, asked| {
-            OwnedRwLockReadGuard::new(inner, ask.hold(asked))
+        wait::forever(ask, self.share().read_owned(), |inner, ask, grant| {
+            OwnedRwLockReadGuard::new(inner, grant.hold(ask))
         })
     }
 
@@ -131,8 +131,8 @@ impl<R: Rank, T> RwLock<R, T> {
     ) -> impl Future<Output = Result<OwnedRwLockReadGuard<R, T>, AcquireError>> {
         let ask = self.ask(Keeper::Task, Mode::Shared);
         async move {
-            let (inner, asked) = wait::within(&ask, limit, self.share().read_owned()).await?;
-            Ok(OwnedRwLockReadGuard::new(inner, ask.hold(asked)))
+            let (inner, grant) = wait::within(&ask, limit, self.share().read_owned()).await?;
+            Ok(OwnedRwLockReadGuard::new(inner, grant.hold(&ask)))
         }
     }
 
@@ -154,8 +154,8 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        wait::forever(ask, self.raw().write(), |inner, ask, asked| {
-            RwLockWriteGuard::new(inner, ask.hold(asked))
+        wait::forever(ask, self.raw().write(), |inner, ask, grant| {
+            RwLockWriteGuard::new(inner, grant.hold(ask))
         })
     }
 
@@ -193,8 +193,8 @@ impl<R: Rank, T> RwLock<R, T> {
     ) -> impl Future<Output = Result<RwLockWriteGuard<'_, R, T>, AcquireError>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
-            let (inner, asked) = wait::within(&ask, limit, self.raw().write()).await?;
-            Ok(RwLockWriteGuard::new(inner, ask.hold(asked)))
+            let (inner, grant) = wait::within(&ask, limit, self.raw().write()).await?;
+            Ok(RwLockWriteGuard::new(inner, grant.hold(&ask)))
         }
     }
 
@@ -215,8 +215,8 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn write_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockWriteGuard<R, T>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        wait::forever(ask, self.share().write_owned(), |inner, ask, asked| {
-            OwnedRwLockWriteGuard::new(inner, ask.hold(asked))
+        wait::forever(ask, self.share().write_owned(), |inner, ask, grant| {
+            OwnedRwLockWriteGuard::new(inner, grant.hold(ask))
         })
     }
 
@@ -237,8 +237,8 @@ impl<R: Rank, T> RwLock<R, T> {
     ) -> impl Future<Output = Result<OwnedRwLockWriteGuard<R, T>, AcquireError>> {
         let ask = self.ask(Keeper::Task, Mode::Exclusive);
         async move {
-            let (inner, asked) = wait::within(&ask, limit, self.share().write_owned()).await?;
-            Ok(OwnedRwLockWriteGuard::new(inner, ask.hold(asked)))
+            let (inner, grant) = wait::within(&ask, limit, self.share().write_owned()).await?;
+            Ok(OwnedRwLockWriteGuard::new(inner, grant.hold(&ask)))
         }
     }
 

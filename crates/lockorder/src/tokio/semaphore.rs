@@ -8,9 +8,9 @@ use std::time::Duration;
 use bytemuck::{TransparentWrapper, TransparentWrapperAlloc};
 use tokio::sync::AcquireError as ClosedError;
 
-use super::wait;
+use super::wait::{self, Grant};
 use crate::ask::{Ask, Keeper};
-use crate::checker::{Asked, Held};
+use crate::checker::Held;
 use crate::class::{Cell, KeyedCell, KeyingExt};
 use crate::error::AcquireError;
 use crate::report::Mode;
@@ -155,8 +155,8 @@ impl<R: Rank> Semaphore<R> {
     ) -> impl Future<Output = Result<SemaphorePermit<'_, R>, AcquireError>> {
         let ask = self.ask(n);
         async move {
-            let (inner, asked) = wait::within(&ask, limit, self.raw().acquire_many(n)).await?;
-            SemaphorePermit::new(inner, &ask, asked)
+            let (inner, grant) = wait::within(&ask, limit, self.raw().acquire_many(n)).await?;
+            SemaphorePermit::new(inner, &ask, grant)
         }
     }
 
@@ -246,9 +246,9 @@ impl<R: Rank> Semaphore<R> {
     ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
         let ask = self.ask(n);
         async move {
-            let (inner, asked) =
+            let (inner, grant) =
                 wait::within(&ask, limit, self.share().acquire_many_owned(n)).await?;
-            OwnedSemaphorePermit::new(inner, &ask, asked)
+            OwnedSemaphorePermit::new(inner, &ask, grant)
         }
     }
 
@@ -326,11 +326,11 @@ impl<'a, R: Rank> SemaphorePermit<'a, R> {
     fn new(
         inner: Result<tokio::sync::SemaphorePermit<'a>, ClosedError>,
         ask: &Ask,
-        asked: Asked,
+        grant: Grant,
     ) -> Result<Self, AcquireError> {
         match inner {
             Ok(inner) => {
-                let held = ask.hold(asked);
+                let held = grant.hold(ask);
                 Ok(Self { inner, held, rank: PhantomData })
             }
             Err(_) => Err(ask.closed()),
@@ -369,11 +369,11 @@ impl<R: Rank> OwnedSemaphorePermit<R> {
     fn new(
         inner: Result<tokio::sync::OwnedSemaphorePermit, ClosedError>,
         ask: &Ask,
-        asked: Asked,
+        grant: Grant,
     ) -> Result<Self, AcquireError> {
         match inner {
             Ok(inner) => {
-                let held = ask.hold(asked);
+                let held = grant.hold(ask);
                 Ok(Self { inner, held, rank: PhantomData })
             }
             Err(_) => Err(ask.closed()),

@@ -10,8 +10,28 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::ask::Ask;
-use crate::checker::Asked;
+use crate::checker::{self, Asked, Held, Place};
 use crate::error::AcquireError;
+
+/// What allows a lock to be held that was waited for.
+#[derive(Clone, Copy)]
+pub(super) enum Grant {
+    /// It surely breaks nothing, and belongs here.
+    Placed(Place),
+    /// It was looked at longer.
+    Asked(Asked),
+}
+
+impl Grant {
+    /// Records the acquired lock.
+    #[inline(always)]
+    pub(super) fn hold(self, ask: &Ask) -> Held {
+        match self {
+            Self::Placed(place) => place.hold(ask),
+            Self::Asked(asked) => ask.hold(asked),
+        }
+    }
+}
 
 pin_project_lite::pin_project! {
     /// Checks, waits, and makes a guard of what it got. A future of its own rather than an async block: one
@@ -31,7 +51,7 @@ pin_project_lite::pin_project! {
 pub(super) fn forever<W, M, G>(ask: Ask, wait: W, make: M) -> Forever<W, M>
 where
     W: Future,
-    M: Fn(W::Output, &Ask, Asked) -> G,
+    M: Fn(W::Output, &Ask, Grant) -> G,
 {
     Forever { wait, ask, asked: None, reported: false, make }
 }
@@ -39,7 +59,7 @@ where
 impl<W, M, G> Future for Forever<W, M>
 where
     W: Future,
-    M: Fn(W::Output, &Ask, Asked) -> G,
+    M: Fn(W::Output, &Ask, Grant) -> G,
 {
     type Output = G;
 
@@ -47,13 +67,20 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
         let this = self.project();
         let is_first = this.asked.is_none();
+        if is_first {
+            if let Some(place) = checker::admit(this.ask) {
+                *this.asked = Some(Asked::NEVER);
+                let make = |inner| (this.make)(inner, this.ask, Grant::Placed(place));
+                return this.wait.poll(cx).map(make);
+            }
+        }
         let asked = *this.asked.get_or_insert_with(|| {
             let asked = this.ask.check();
             *this.reported = asked.was_reported();
             asked
         });
         match this.wait.poll(cx) {
-            Poll::Ready(inner) => Poll::Ready((this.make)(inner, this.ask, asked)),
+            Poll::Ready(inner) => Poll::Ready((this.make)(inner, this.ask, Grant::Asked(asked))),
             Poll::Pending => {
                 if !is_first && !*this.reported {
                     *this.reported = this.ask.check_again();
@@ -71,17 +98,23 @@ pub(super) async fn within<G>(
     ask: &Ask,
     limit: Duration,
     wait: impl Future<Output = G>,
-) -> Result<(G, Asked), AcquireError> {
-    let asked = ask.check();
+) -> Result<(G, Grant), AcquireError> {
     let mut wait = pin!(wait);
-    let guard = match at_once(wait.as_mut()).await {
-        Some(guard) => guard,
-        None => match tokio::time::timeout(limit, checked(ask, asked, wait)).await {
-            Ok(guard) => guard,
-            Err(_) => return Err(ask.timed_out(limit)),
+    let asked = match checker::admit(ask) {
+        Some(place) => match at_once(wait.as_mut()).await {
+            Some(guard) => return Ok((guard, Grant::Placed(place))),
+            None => Asked::NEVER,
         },
+        None => ask.check(),
     };
-    Ok((guard, asked))
+    let granted = |guard| (guard, Grant::Asked(asked));
+    if let Some(guard) = at_once(wait.as_mut()).await {
+        return Ok(granted(guard));
+    }
+    match tokio::time::timeout(limit, checked(ask, asked, wait)).await {
+        Ok(guard) => Ok(granted(guard)),
+        Err(_) => Err(ask.timed_out(limit)),
+    }
 }
 
 /// The lock, if it is free.

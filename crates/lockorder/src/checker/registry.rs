@@ -1,0 +1,56 @@
+//! Numbers for classes.
+//!
+//! A slot has room for a number, not for a pointer and its flags; and with numbers that rise along a table,
+//! whether a held lock may be below a wanted one is a subtraction and a comparison. A table gets a run of
+//! numbers when one of its locks is first asked for.
+
+use std::sync::atomic::Ordering;
+
+use parking_lot::RwLock;
+
+use crate::{Class, Table};
+
+/// The number of a class; 0 is none's.
+pub(super) type Id = u32;
+
+/// As many bits as a slot keeps of an id.
+pub(super) const ID_MASK: Id = (1 << 24) - 1;
+
+/// The tables that have numbers, in the order of those.
+static TABLES: RwLock<Vec<&'static Table>> = RwLock::new(Vec::new());
+
+/// The number of a class, which is given to it now if it has none.
+pub(super) fn id(class: &'static Class) -> Id {
+    base(class.table()) + class.position()
+}
+
+/// The number of the first class of a table.
+fn base(table: &'static Table) -> Id {
+    match table.base().load(Ordering::Relaxed) {
+        0 => register(table),
+        base => base,
+    }
+}
+
+#[cold]
+fn register(table: &'static Table) -> Id {
+    let mut tables = TABLES.write();
+    let base = match table.base().load(Ordering::Relaxed) {
+        0 => tables.last().map_or(1, |last| {
+            // No table is longer than its u32 positions, and nobody declares 2^24 classes.
+            last.base().load(Ordering::Relaxed) + last.classes().len() as Id
+        }),
+        base => return base,
+    };
+    tables.push(table);
+    table.base().store(base, Ordering::Relaxed);
+    base
+}
+
+/// The class with a number.
+pub(super) fn class(id: Id) -> Option<&'static Class> {
+    let tables = TABLES.read();
+    let after = tables.partition_point(|table| table.base().load(Ordering::Relaxed) <= id);
+    let table = tables[..after].last()?;
+    table.classes().get((id - table.base().load(Ordering::Relaxed)) as usize)
+}
