@@ -15,14 +15,16 @@ pub(crate) struct Arm {
 
 /// The arms of each row, by the row's name.
 pub(crate) struct Rows {
-    only: Option<String>,
+    row: Option<String>,
+    arm: Option<String>,
     arms: BTreeMap<&'static str, Vec<Arm>>,
     medians: BTreeMap<&'static str, BTreeMap<&'static str, f64>>,
 }
 
 impl Rows {
-    pub(crate) fn new(only: Option<String>) -> Self {
-        Self { only, arms: BTreeMap::new(), medians: BTreeMap::new() }
+    /// Takes in all rows and arms, or only those of this name.
+    pub(crate) fn new(row: Option<String>, arm: Option<String>) -> Self {
+        Self { row, arm, arms: BTreeMap::new(), medians: BTreeMap::new() }
     }
 
     /// Adds an arm that times itself.
@@ -32,7 +34,8 @@ impl Rows {
         name: &'static str,
         run: impl FnMut(u64) -> Duration + 'static,
     ) {
-        if self.only.as_ref().is_none_or(|only| only == row) {
+        let wants = |only: &Option<String>, name: &str| only.as_ref().is_none_or(|o| o == name);
+        if wants(&self.row, row) && wants(&self.arm, name) {
             self.arms.entry(row).or_default().push(Arm { name, run: Box::new(run) });
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! One process measures `lockorder` in one state, off or on, because a build has one. So each row carries
 //! the plain lock of the same process as its reference, and only ratios to that are compared.
+//!
+//! The name of a row, and of one of its arms, as arguments: only that, for a profiler.
 
 mod blocking;
 mod futures;
@@ -24,8 +26,8 @@ lockorder::hierarchy! {
 }
 
 fn main() {
-    let only = std::env::args().nth(1);
-    let mut rows = Rows::new(only);
+    let mut args = std::env::args().skip(1);
+    let mut rows = Rows::new(args.next(), args.next());
     // Threads first: the checker pays for tasks only once an async lock was used.
     blocking::rows(&mut rows);
     #[cfg(feature = "peers")]

@@ -1,8 +1,14 @@
 //! An acquisition on its way: what every lock type says to the checker, with checks on or off.
+//!
+//! An [`Ask`] goes to functions that are not inlined by value: where its address is taken, all of it is
+//! written to memory on the fast path too.
 
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+use crate::checker::Place;
 use crate::checker::{self, Asked, Held};
+use crate::class::KeyingExt;
 use crate::error::{AcquireError, TimedOut};
 use crate::report::{Acquisition, Mode, Site};
 use crate::{Class, Rank};
@@ -15,6 +21,119 @@ pub(crate) enum Keeper {
     /// An async lock is the task's, or the branch's.
     #[cfg(feature = "tokio")]
     Task,
+}
+
+/// How a lock is wanted. The unit types are no bytes in a future.
+pub(crate) trait How: Copy {
+    fn mode(self) -> Mode;
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Exclusive;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Shared;
+
+#[cfg(feature = "tokio")]
+#[derive(Clone, Copy)]
+pub(crate) struct Permits(pub(crate) u32);
+
+impl How for Exclusive {
+    #[inline(always)]
+    fn mode(self) -> Mode {
+        Mode::Exclusive
+    }
+}
+
+impl How for Shared {
+    #[inline(always)]
+    fn mode(self) -> Mode {
+        Mode::Shared
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl How for Permits {
+    #[inline(always)]
+    fn mode(self) -> Mode {
+        Mode::Permits(self.0)
+    }
+}
+
+/// One lock that somebody wants: as much as a future has to keep to ask for it.
+pub(crate) struct Want<R: Rank, M> {
+    name: <R::Keys as KeyingExt>::Name,
+    instance: usize,
+    site: Site,
+    how: M,
+}
+
+impl<R: Rank, M: How> Want<R, M> {
+    /// Wants `lock`, the wrapped lock, whose address is its identity: it cannot move while it is held.
+    #[inline(always)]
+    pub(crate) fn new<L>(lock: &L, name: <R::Keys as KeyingExt>::Name, how: M, site: Site) -> Self {
+        Self { name, instance: std::ptr::from_ref(lock).addr(), site, how }
+    }
+
+    /// Asks for a thread.
+    #[inline(always)]
+    pub(crate) fn by_thread(&self) -> Ask {
+        self.by(Keeper::Thread)
+    }
+
+    /// Asks for a task.
+    #[cfg(feature = "tokio")]
+    #[inline(always)]
+    pub(crate) fn by_task(&self) -> Ask {
+        self.by(Keeper::Task)
+    }
+
+    #[inline(always)]
+    fn by(&self, keeper: Keeper) -> Ask {
+        let Self { name, instance, site, how } = *self;
+        let (class, key) = (R::Keys::class::<R>(name), R::Keys::key(name));
+        Ask { class, key, instance, mode: how.mode(), site, keeper }
+    }
+}
+
+/// What allows a lock to be held that was waited for.
+#[cfg(feature = "tokio")]
+#[derive(Clone, Copy)]
+pub(crate) enum Grant {
+    /// It surely breaks nothing, and belongs here.
+    Placed(Place),
+    /// It was looked at longer.
+    Asked(Asked),
+}
+
+#[cfg(feature = "tokio")]
+impl Grant {
+    /// Checks an acquisition by a task. The second is for a wait that goes on.
+    #[inline(always)]
+    pub(crate) fn ask<R: Rank, H: How>(want: &Want<R, H>) -> (Self, Asked) {
+        match checker::admit(&want.by_task()) {
+            Some(place) => (Self::Placed(place), Asked::NEVER),
+            None => {
+                let asked = want.by_task().check();
+                (Self::Asked(asked), asked)
+            }
+        }
+    }
+
+    /// Records the acquired lock.
+    #[inline(always)]
+    pub(crate) fn hold<R: Rank, H: How>(self, want: &Want<R, H>) -> Held {
+        match self {
+            Self::Placed(place) => place.hold(&want.by_task()),
+            Self::Asked(asked) => want.by_task().hold(asked),
+        }
+    }
+}
+
+/// What a wait for a lock ends with: a guard, made of what the wrapped lock gave.
+#[cfg(feature = "tokio")]
+pub(crate) trait Granted<R: Rank, H, I> {
+    fn granted(inner: I, want: &Want<R, H>, grant: Grant) -> Self;
 }
 
 /// One lock that is asked for.
@@ -33,19 +152,6 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    /// Asks for `lock`, the wrapped lock, whose address is its identity: it cannot move while it is held.
-    #[inline(always)]
-    pub(crate) fn new<R: Rank, L>(
-        keeper: Keeper,
-        lock: &L,
-        key: u64,
-        mode: Mode,
-        site: Site,
-    ) -> Self {
-        let instance = std::ptr::from_ref(lock).addr();
-        Self { class: R::class(), key, instance, mode, site, keeper }
-    }
-
     /// Acquires a lock that blocks: checks, takes, and records it.
     #[inline(always)]
     pub(crate) fn take<G>(self, take: impl FnOnce() -> G) -> (G, Held) {
@@ -90,20 +196,13 @@ impl Ask {
     /// Checks the acquisition; to be called before it can block.
     #[inline(always)]
     pub(crate) fn check(&self) -> Asked {
-        checker::check(self)
-    }
-
-    /// Checks a wait that goes on, against what is held by now; true if that was reported.
-    #[cfg(feature = "tokio")]
-    #[inline(always)]
-    pub(crate) fn check_again(&self) -> bool {
-        checker::check_again(self)
+        checker::check(*self)
     }
 
     /// Records the acquired lock.
     #[inline(always)]
     pub(crate) fn hold(&self, asked: Asked) -> Held {
-        checker::hold(self, asked)
+        checker::hold(*self, asked)
     }
 
     /// Records a lock that a `try_` call got: it could not block, so nothing is checked.
@@ -111,14 +210,14 @@ impl Ask {
     pub(crate) fn hold_tried(&self) -> Held {
         match checker::admit(self) {
             Some(place) => place.hold(self),
-            None => checker::hold(self, Asked::NEVER),
+            None => checker::hold(*self, Asked::NEVER),
         }
     }
 
     /// The error of a wait that ended without the lock, and its WARN event.
     #[cold]
-    pub(crate) fn timed_out(&self, waited: Duration) -> AcquireError {
-        let holders = checker::holders(self);
+    pub(crate) fn timed_out(self, waited: Duration) -> AcquireError {
+        let holders = checker::holders(&self);
         let timed_out = TimedOut { wanted: self.wanted(), waited, holders };
         checker::timed_out(&timed_out);
         AcquireError::TimedOut(Box::new(timed_out))

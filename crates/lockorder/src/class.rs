@@ -228,19 +228,24 @@ impl<L> KeyedCell<L> {
 }
 
 mod sealed {
-    use super::{Arc, Keyed, KeyedCell, Unkeyed};
+    use super::{Arc, Class, Keyed, KeyedCell, Rank, Unkeyed};
 
     /// An unkeyed lock is the wrapped lock and nothing else; a keyed one stands beside its key.
     pub trait Keying {
         type Cell<L>;
+        /// What tells a lock from others of its rank.
+        type Name: Copy + Send + Sync;
         const KEYED: bool;
         fn lock<L>(cell: &Self::Cell<L>) -> &L;
-        fn key<L>(cell: &Self::Cell<L>) -> u64;
+        fn name<L>(cell: &Self::Cell<L>) -> Self::Name;
+        fn class<R: Rank>(name: Self::Name) -> &'static Class;
+        fn key(name: Self::Name) -> u64;
         fn share<L>(cell: Arc<Self::Cell<L>>) -> Arc<L>;
     }
 
     impl Keying for Unkeyed {
         type Cell<L> = L;
+        type Name = ();
         const KEYED: bool = false;
 
         #[inline(always)]
@@ -249,7 +254,15 @@ mod sealed {
         }
 
         #[inline(always)]
-        fn key<L>(_: &L) -> u64 {
+        fn name<L>(_: &L) {}
+
+        #[inline(always)]
+        fn class<R: Rank>((): ()) -> &'static Class {
+            R::class()
+        }
+
+        #[inline(always)]
+        fn key((): ()) -> u64 {
             0
         }
 
@@ -261,6 +274,7 @@ mod sealed {
 
     impl Keying for Keyed {
         type Cell<L> = KeyedCell<L>;
+        type Name = u64;
         const KEYED: bool = true;
 
         #[inline(always)]
@@ -269,8 +283,18 @@ mod sealed {
         }
 
         #[inline(always)]
-        fn key<L>(cell: &KeyedCell<L>) -> u64 {
+        fn name<L>(cell: &KeyedCell<L>) -> u64 {
             cell.key
+        }
+
+        #[inline(always)]
+        fn class<R: Rank>(_: u64) -> &'static Class {
+            R::class()
+        }
+
+        #[inline(always)]
+        fn key(key: u64) -> u64 {
+            key
         }
 
         #[inline(always)]

@@ -16,6 +16,22 @@ macro_rules! guard {
             }
         }
 
+        #[cfg(feature = "tokio")]
+        impl<$($life,)? R, H, T> $crate::ask::Granted<R, H, $inner> for $name<$($life,)? R, T>
+        where
+            R: $crate::Rank,
+            H: $crate::ask::How,
+        {
+            #[inline(always)]
+            fn granted(
+                inner: $inner,
+                want: &$crate::ask::Want<R, H>,
+                grant: $crate::ask::Grant,
+            ) -> Self {
+                Self::new(inner, grant.hold(want))
+            }
+        }
+
         impl<$($life,)? R: $crate::Rank, T> std::ops::Deref for $name<$($life,)? R, T> {
             type Target = T;
 

@@ -28,7 +28,7 @@ macro_rules! lock {
 
             /// Its key.
             pub fn key(&self) -> u64 {
-                <R::Keys as $crate::class::KeyingExt>::key(&self.0)
+                <R::Keys as $crate::class::KeyingExt>::name(&self.0)
             }
         }
 
@@ -40,10 +40,9 @@ macro_rules! lock {
 
             #[inline(always)]
             #[track_caller]
-            fn ask(&self, keeper: $crate::ask::Keeper, mode: $crate::Mode) -> $crate::ask::Ask {
-                let key = <R::Keys as $crate::class::KeyingExt>::key(&self.0);
-                let site = std::panic::Location::caller();
-                $crate::ask::Ask::new::<R, _>(keeper, self.raw(), key, mode, site)
+            fn want<M: $crate::ask::How>(&self, how: M) -> $crate::ask::Want<R, M> {
+                let name = <R::Keys as $crate::class::KeyingExt>::name(&self.0);
+                $crate::ask::Want::new(self.raw(), name, how, std::panic::Location::caller())
             }
         }
 

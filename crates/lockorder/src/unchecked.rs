@@ -21,9 +21,7 @@ impl Asked {
     pub(crate) const NEVER: Self = Self;
 
     #[cfg(feature = "tokio")]
-    pub(crate) fn was_reported(self) -> bool {
-        false
-    }
+    pub(crate) fn repeat(&mut self, _: &Ask) {}
 }
 
 pub(crate) struct Held;
@@ -36,19 +34,13 @@ pub(crate) fn admit(_: &Ask) -> Option<Place> {
 pub(crate) fn plugged(_: bool) {}
 
 #[inline(always)]
-pub(crate) fn check(_: &Ask) -> Asked {
+pub(crate) fn check(_: Ask) -> Asked {
     Asked
 }
 
 #[inline(always)]
-pub(crate) fn hold(_: &Ask, _: Asked) -> Held {
+pub(crate) fn hold(_: Ask, _: Asked) -> Held {
     Held
-}
-
-#[cfg(feature = "tokio")]
-#[inline(always)]
-pub(crate) fn check_again(_: &Ask) -> bool {
-    false
 }
 
 pub(crate) use crate::event::timed_out;

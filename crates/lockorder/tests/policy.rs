@@ -34,7 +34,10 @@ fn a_violation_panics_is_logged_or_calls_back() {
     assert_eq!(seen.len(), 1);
     let violation = &seen[0];
     assert_eq!(violation.kind, ViolationKind::Order);
-    assert_eq!((violation.wanted.as_ref().unwrap().class.name(), violation.held.class.name()), ("outer", "inner"));
+    assert_eq!(
+        (violation.wanted.as_ref().unwrap().class.name(), violation.held.class.name()),
+        ("outer", "inner")
+    );
     assert_eq!(violation.wanted.as_ref().unwrap().site.line(), violation.held.site.line() + 1);
     assert_eq!(violation.holder.thread.as_deref(), std::thread::current().name());
 

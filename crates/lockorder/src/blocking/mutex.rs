@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use crate::ask::Keeper;
+use crate::ask::Exclusive;
 use crate::class::Cell;
 use crate::error::AcquireError;
 use crate::guard::guard;
 use crate::lock::lock;
-use crate::report::Mode;
 use crate::{Hierarchy, Rank};
 
 /// A [`parking_lot::Mutex`] with a place in the order.
@@ -36,10 +35,10 @@ impl<R: Rank, T> Mutex<R, T> {
     ///
     /// # Panics
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, R, T> {
-        let (inner, held) = self.ask(Keeper::Thread, Mode::Exclusive).take(|| self.raw().lock());
+        let (inner, held) = self.want(Exclusive).by_thread().take(|| self.raw().lock());
         MutexGuard::new(inner, held)
     }
 
@@ -66,7 +65,7 @@ impl<R: Rank, T> Mutex<R, T> {
     #[inline]
     #[track_caller]
     pub fn lock_within(&self, limit: Duration) -> Result<MutexGuard<'_, R, T>, AcquireError> {
-        let ask = self.ask(Keeper::Thread, Mode::Exclusive);
+        let ask = self.want(Exclusive).by_thread();
         let (inner, held) = ask.take_within(limit, |limit| self.raw().try_lock_for(limit))?;
         Ok(MutexGuard::new(inner, held))
     }
@@ -76,7 +75,7 @@ impl<R: Rank, T> Mutex<R, T> {
     #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, R, T>> {
         let inner = self.raw().try_lock()?;
-        Some(MutexGuard::new(inner, self.ask(Keeper::Thread, Mode::Exclusive).hold_tried()))
+        Some(MutexGuard::new(inner, self.want(Exclusive).by_thread().hold_tried()))
     }
 
     /// Whether anybody holds it now.

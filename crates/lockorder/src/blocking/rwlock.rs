@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use crate::ask::Keeper;
+use crate::ask::{Exclusive, Shared};
 use crate::class::Cell;
 use crate::error::AcquireError;
 use crate::guard::guard;
 use crate::lock::lock;
-use crate::report::Mode;
 use crate::{Hierarchy, Rank};
 
 /// A [`parking_lot::RwLock`] with a place in the order.
@@ -34,10 +33,10 @@ impl<R: Rank, T> RwLock<R, T> {
     ///
     /// # Panics
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn read(&self) -> RwLockReadGuard<'_, R, T> {
-        let (inner, held) = self.ask(Keeper::Thread, Mode::Shared).take(|| self.raw().read());
+        let (inner, held) = self.want(Shared).by_thread().take(|| self.raw().read());
         RwLockReadGuard::new(inner, held)
     }
 
@@ -64,7 +63,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[inline]
     #[track_caller]
     pub fn read_within(&self, limit: Duration) -> Result<RwLockReadGuard<'_, R, T>, AcquireError> {
-        let ask = self.ask(Keeper::Thread, Mode::Shared);
+        let ask = self.want(Shared).by_thread();
         let (inner, held) = ask.take_within(limit, |limit| self.raw().try_read_for(limit))?;
         Ok(RwLockReadGuard::new(inner, held))
     }
@@ -74,17 +73,17 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, R, T>> {
         let inner = self.raw().try_read()?;
-        Some(RwLockReadGuard::new(inner, self.ask(Keeper::Thread, Mode::Shared).hold_tried()))
+        Some(RwLockReadGuard::new(inner, self.want(Shared).by_thread().hold_tried()))
     }
 
     /// Waits for exclusive access for as long as it takes.
     ///
     /// # Panics
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn write(&self) -> RwLockWriteGuard<'_, R, T> {
-        let (inner, held) = self.ask(Keeper::Thread, Mode::Exclusive).take(|| self.raw().write());
+        let (inner, held) = self.want(Exclusive).by_thread().take(|| self.raw().write());
         RwLockWriteGuard::new(inner, held)
     }
 
@@ -114,7 +113,7 @@ impl<R: Rank, T> RwLock<R, T> {
         &self,
         limit: Duration,
     ) -> Result<RwLockWriteGuard<'_, R, T>, AcquireError> {
-        let ask = self.ask(Keeper::Thread, Mode::Exclusive);
+        let ask = self.want(Exclusive).by_thread();
         let (inner, held) = ask.take_within(limit, |limit| self.raw().try_write_for(limit))?;
         Ok(RwLockWriteGuard::new(inner, held))
     }
@@ -124,7 +123,7 @@ impl<R: Rank, T> RwLock<R, T> {
     #[track_caller]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, R, T>> {
         let inner = self.raw().try_write()?;
-        Some(RwLockWriteGuard::new(inner, self.ask(Keeper::Thread, Mode::Exclusive).hold_tried()))
+        Some(RwLockWriteGuard::new(inner, self.want(Exclusive).by_thread().hold_tried()))
     }
 
     /// Whether anybody holds it now, on either side.

@@ -227,7 +227,7 @@ impl Place {
             self.raise();
             slot
         } else {
-            self.fill_above(ask, id, tag, since)
+            self.fill_above(*ask, id, tag, since)
         }
     }
 
@@ -246,12 +246,12 @@ impl Place {
     /// The place was taken while the caller waited for its lock: a waker can run code that locks.
     #[cold]
     #[inline(never)]
-    fn fill_above(self, ask: &Ask, id: Id, tag: Tag, since: u64) -> &'static Slot {
+    fn fill_above(self, ask: Ask, id: Id, tag: Tag, since: u64) -> &'static Slot {
         let mut top = Top::new(self.top.len(), true);
         loop {
             top = top.push(false);
             let slot = self.block.slot(top.len() - 1);
-            if slot.fill(ask, id, tag, since) {
+            if slot.fill(&ask, id, tag, since) {
                 Self { top, ..self }.raise();
                 return slot;
             }

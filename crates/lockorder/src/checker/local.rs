@@ -99,7 +99,7 @@ impl Local {
     }
 }
 
-#[inline(always)]
+#[inline]
 pub(super) fn with<T>(f: impl FnOnce(&Local) -> T) -> T {
     LOCAL.with(f)
 }
@@ -149,7 +149,7 @@ mod futures {
     use std::sync::atomic::Ordering;
 
     use super::super::block::Place;
-    use super::{Block, Keeper, Lineage, Local, Tag, gate, tasks, with};
+    use super::{Block, Keeper, LOCAL, Lineage, Local, Tag, gate, known_thread, tasks, with};
     use crate::ask::Ask;
 
     /// The block of async locks of whoever is polled now: a branch, a task, or the thread's own future.
@@ -167,20 +167,19 @@ mod futures {
     /// Where an async lock belongs that the current task may surely take: the fast path.
     #[inline(always)]
     pub(in super::super) fn admit_to_task(ask: &Ask) -> Option<Place> {
-        with(|local| {
-            let thread_is_clear = local.thread.get().is_none_or(Block::is_clear);
-            if !thread_is_clear || local.branch.get().is_some() {
-                return None;
-            }
-            let base = match tasks::current() {
-                Some(id) => tasks::known(local, id)?,
-                None => local.root.get()?,
-            };
-            if base.family.has_left_behind() {
-                return None;
-            }
-            base.admit(ask)
-        })
+        // One look at a time: a longer closure would not be inlined.
+        let thread_is_clear = known_thread().is_none_or(Block::is_clear);
+        if !thread_is_clear || LOCAL.with(|local| local.branch.get().is_some()) {
+            return None;
+        }
+        let base = match tasks::current() {
+            Some(id) => LOCAL.with(|local| local.task.get())?.block_of(id)?,
+            None => LOCAL.with(|local| local.root.get())?,
+        };
+        if base.family.has_left_behind() {
+            return None;
+        }
+        base.admit(ask)
     }
 
     /// The one block that counts for the caller, if no other does; it may have none.

@@ -49,10 +49,12 @@ impl Asked {
     /// Of a lock that was only tried.
     pub(crate) const NEVER: Self = Self { at: 0, reported: false };
 
-    /// Whether the acquisition was reported.
+    /// Checks a wait that goes on, against what is held by now, unless it was reported before.
     #[cfg(feature = "tokio")]
-    pub(crate) fn was_reported(self) -> bool {
-        self.reported
+    pub(crate) fn repeat(&mut self, ask: &Ask) {
+        if !self.reported {
+            self.reported = admit(ask).is_none() && examine::reports(ask, None);
+        }
     }
 }
 
@@ -85,25 +87,19 @@ impl Place {
 
 /// Reports the acquisition if it could deadlock.
 #[inline(never)]
-pub(crate) fn check(ask: &Ask) -> Asked {
+pub(crate) fn check(ask: Ask) -> Asked {
     gate::ask_once();
     #[cfg(feature = "tokio")]
     if matches!(ask.keeper, Keeper::Task) {
         gate::set(gate::TASKS);
     }
-    let at = if gate::has(gate::EVENTS) { say::asked(ask) } else { 0 };
-    Asked { at, reported: examine::reports(ask, None) }
-}
-
-/// Checks once more, against what is held by now; true if that was reported.
-#[cfg(feature = "tokio")]
-pub(crate) fn check_again(ask: &Ask) -> bool {
-    admit(ask).is_none() && examine::reports(ask, None)
+    let at = if gate::has(gate::EVENTS) { say::asked(&ask) } else { 0 };
+    Asked { at, reported: examine::reports(&ask, None) }
 }
 
 /// Records the acquired lock.
 #[inline(never)]
-pub(crate) fn hold(ask: &Ask, asked: Asked) -> Held {
+pub(crate) fn hold(ask: Ask, asked: Asked) -> Held {
     let (block, tag) = match ask.keeper {
         _ if matches!(ask.mode, Mode::Permits(0)) => (None, 0),
         Keeper::Thread => (local::thread(), local::tag()),
@@ -116,11 +112,11 @@ pub(crate) fn hold(ask: &Ask, asked: Asked) -> Held {
     let since = if gate::has(gate::EVENTS | gate::PLUGGED) { event::now() } else { 0 };
     let id = registry::id(ask.class);
     let slot = block.map(|block| {
-        let place = block.admit(ask).unwrap_or_else(|| block.place(ask, id));
-        place.fill(ask, tag, since)
+        let place = block.admit(&ask).unwrap_or_else(|| block.place(&ask, id));
+        place.fill(&ask, tag, since)
     });
     if since != 0 {
-        say::acquired(&Record { since, ..Record::of(ask) }, asked.at);
+        say::acquired(&Record { since, ..Record::of(&ask) }, asked.at);
     }
     Held { slot }
 }

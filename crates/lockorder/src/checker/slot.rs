@@ -16,7 +16,9 @@ use crate::ask::Ask;
 use crate::event;
 use crate::report::{Acquisition, Mode, Site};
 
+/// A cache line, which also makes its address a shift away from its index.
 #[derive(Default)]
+#[repr(align(64))]
 pub(super) struct Slot {
     state: AtomicU64,
     site: AtomicCell<Option<Site>>,

@@ -32,7 +32,7 @@ pub(super) struct Cached {
 }
 
 /// The number of the task that is being polled.
-#[inline]
+#[inline(always)]
 pub(super) fn current() -> Option<Tag> {
     tokio::task::try_id().map(|id| {
         let mut number = Number::default();
@@ -41,18 +41,20 @@ pub(super) fn current() -> Option<Tag> {
     })
 }
 
-/// The block of the task being polled, if this thread knows it.
-#[inline(always)]
-pub(super) fn known(local: &Local, id: Tag) -> Option<&'static Block> {
-    let cached = local.task.get()?;
-    let is_ours = cached.id == id && cached.block.stamp.load(Ordering::Relaxed) == cached.stamp;
-    is_ours.then_some(cached.block)
+impl Cached {
+    /// The block, if it is that of this task and still ours.
+    #[inline(always)]
+    pub(super) fn block_of(self, id: Tag) -> Option<&'static Block> {
+        let is_ours = self.id == id && self.block.stamp.load(Ordering::Relaxed) == self.stamp;
+        is_ours.then_some(self.block)
+    }
 }
 
 /// The block of the task being polled; `None` once the thread has ended.
 #[inline]
 pub(super) fn block(local: &Local, id: Tag) -> Option<&'static Block> {
-    known(local, id).or_else(|| switch(local, local.task.get(), id))
+    let cached = local.task.get();
+    cached.and_then(|cached| cached.block_of(id)).or_else(|| switch(local, cached, id))
 }
 
 /// Turns this thread to another task.

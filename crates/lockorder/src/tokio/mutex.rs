@@ -5,12 +5,11 @@ use std::time::Duration;
 use bytemuck::{TransparentWrapper, TransparentWrapperAlloc};
 
 use super::wait;
-use crate::ask::Keeper;
+use crate::ask::Exclusive;
 use crate::class::{Cell, KeyingExt};
 use crate::error::AcquireError;
 use crate::guard::guard;
 use crate::lock::lock;
-use crate::report::Mode;
 use crate::{Hierarchy, Rank};
 
 /// A [`tokio::sync::Mutex`] with a place in the order.
@@ -50,10 +49,7 @@ impl<R: Rank, T> Mutex<R, T> {
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, R, T>> {
-        let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        wait::forever(ask, self.raw().lock(), |inner, ask, grant| {
-            MutexGuard::new(inner, grant.hold(ask))
-        })
+        wait::forever(self.want(Exclusive), self.raw().lock())
     }
 
     /// Waits for the lock for the time of its hierarchy.
@@ -86,18 +82,14 @@ impl<R: Rank, T> Mutex<R, T> {
         &self,
         limit: Duration,
     ) -> impl Future<Output = Result<MutexGuard<'_, R, T>, AcquireError>> {
-        let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        async move {
-            let (inner, grant) = wait::within(&ask, limit, self.raw().lock()).await?;
-            Ok(MutexGuard::new(inner, grant.hold(&ask)))
-        }
+        wait::within(self.want(Exclusive), limit, self.raw().lock())
     }
 
     /// Takes the lock if it is free. Cannot wait, so it is never a violation.
     #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, R, T>> {
         let inner = self.raw().try_lock().ok()?;
-        Some(MutexGuard::new(inner, self.ask(Keeper::Task, Mode::Exclusive).hold_tried()))
+        Some(MutexGuard::new(inner, self.want(Exclusive).by_task().hold_tried()))
     }
 
     /// As [`lock`](Self::lock), with a guard that owns its lock and may travel.
@@ -109,10 +101,7 @@ impl<R: Rank, T> Mutex<R, T> {
     /// As [`lock`](Self::lock).
     #[track_caller]
     pub fn lock_owned(self: Arc<Self>) -> impl Future<Output = OwnedMutexGuard<R, T>> {
-        let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        wait::forever(ask, self.share().lock_owned(), |inner, ask, grant| {
-            OwnedMutexGuard::new(inner, grant.hold(ask))
-        })
+        wait::forever(self.want(Exclusive), self.share().lock_owned())
     }
 
     /// As [`lock_within`](Self::lock_within), with a guard that owns its lock and may travel.
@@ -130,19 +119,15 @@ impl<R: Rank, T> Mutex<R, T> {
         self: Arc<Self>,
         limit: Duration,
     ) -> impl Future<Output = Result<OwnedMutexGuard<R, T>, AcquireError>> {
-        let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        async move {
-            let (inner, grant) = wait::within(&ask, limit, self.share().lock_owned()).await?;
-            Ok(OwnedMutexGuard::new(inner, grant.hold(&ask)))
-        }
+        wait::within(self.want(Exclusive), limit, self.share().lock_owned())
     }
 
     /// As [`try_lock`](Self::try_lock), with a guard that owns its lock and may travel.
     #[track_caller]
     pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedMutexGuard<R, T>> {
-        let ask = self.ask(Keeper::Task, Mode::Exclusive);
+        let want = self.want(Exclusive);
         let inner = self.share().try_lock_owned().ok()?;
-        Some(OwnedMutexGuard::new(inner, ask.hold_tried()))
+        Some(OwnedMutexGuard::new(inner, want.by_task().hold_tried()))
     }
 
     /// Whether anybody holds it now, or is about to.

@@ -5,12 +5,11 @@ use std::time::Duration;
 use bytemuck::{TransparentWrapper, TransparentWrapperAlloc};
 
 use super::wait;
-use crate::ask::Keeper;
+use crate::ask::{Exclusive, Shared};
 use crate::class::{Cell, KeyingExt};
 use crate::error::AcquireError;
 use crate::guard::guard;
 use crate::lock::lock;
-use crate::report::Mode;
 use crate::{Hierarchy, Rank};
 
 /// A [`tokio::sync::RwLock`] with a place in the order.
@@ -47,10 +46,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, R, T>> {
-        let ask = self.ask(Keeper::Task, Mode::Shared);
-        wait::forever(ask, self.raw().read(), |inner, ask, grant| {
-            RwLockReadGuard::new(inner, grant.hold(ask))
-        })
+        wait::forever(self.want(Shared), self.raw().read())
     }
 
     /// Waits for shared access for the time of its hierarchy.
@@ -85,18 +81,14 @@ impl<R: Rank, T> RwLock<R, T> {
         &self,
         limit: Duration,
     ) -> impl Future<Output = Result<RwLockReadGuard<'_, R, T>, AcquireError>> {
-        let ask = self.ask(Keeper::Task, Mode::Shared);
-        async move {
-            let (inner, grant) = wait::within(&ask, limit, self.raw().read()).await?;
-            Ok(RwLockReadGuard::new(inner, grant.hold(&ask)))
-        }
+        wait::within(self.want(Shared), limit, self.raw().read())
     }
 
     /// Takes shared access if it is free. Cannot wait, so it is never a violation.
     #[track_caller]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, R, T>> {
         let inner = self.raw().try_read().ok()?;
-        Some(RwLockReadGuard::new(inner, self.ask(Keeper::Task, Mode::Shared).hold_tried()))
+        Some(RwLockReadGuard::new(inner, self.want(Shared).by_task().hold_tried()))
     }
 
     /// As [`read`](Self::read), with a guard that owns its lock and may travel.
@@ -108,10 +100,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// As [`read`](Self::read).
     #[track_caller]
     pub fn read_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockReadGuard<R, T>> {
-        let ask = self.ask(Keeper::Task, Mode::Shared);
-        wait::forever(ask, self.share().read_owned(), |inner, ask, grant| {
-            OwnedRwLockReadGuard::new(inner, grant.hold(ask))
-        })
+        wait::forever(self.want(Shared), self.share().read_owned())
     }
 
     /// As [`read_within`](Self::read_within), with a guard that owns its lock and may travel.
@@ -129,19 +118,15 @@ impl<R: Rank, T> RwLock<R, T> {
         self: Arc<Self>,
         limit: Duration,
     ) -> impl Future<Output = Result<OwnedRwLockReadGuard<R, T>, AcquireError>> {
-        let ask = self.ask(Keeper::Task, Mode::Shared);
-        async move {
-            let (inner, grant) = wait::within(&ask, limit, self.share().read_owned()).await?;
-            Ok(OwnedRwLockReadGuard::new(inner, grant.hold(&ask)))
-        }
+        wait::within(self.want(Shared), limit, self.share().read_owned())
     }
 
     /// As [`try_read`](Self::try_read), with a guard that owns its lock and may travel.
     #[track_caller]
     pub fn try_read_owned(self: Arc<Self>) -> Option<OwnedRwLockReadGuard<R, T>> {
-        let ask = self.ask(Keeper::Task, Mode::Shared);
+        let want = self.want(Shared);
         let inner = self.share().try_read_owned().ok()?;
-        Some(OwnedRwLockReadGuard::new(inner, ask.hold_tried()))
+        Some(OwnedRwLockReadGuard::new(inner, want.by_task().hold_tried()))
     }
 
     /// Waits for exclusive access for as long as it takes.
@@ -153,10 +138,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, R, T>> {
-        let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        wait::forever(ask, self.raw().write(), |inner, ask, grant| {
-            RwLockWriteGuard::new(inner, grant.hold(ask))
-        })
+        wait::forever(self.want(Exclusive), self.raw().write())
     }
 
     /// Waits for exclusive access for the time of its hierarchy.
@@ -191,18 +173,14 @@ impl<R: Rank, T> RwLock<R, T> {
         &self,
         limit: Duration,
     ) -> impl Future<Output = Result<RwLockWriteGuard<'_, R, T>, AcquireError>> {
-        let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        async move {
-            let (inner, grant) = wait::within(&ask, limit, self.raw().write()).await?;
-            Ok(RwLockWriteGuard::new(inner, grant.hold(&ask)))
-        }
+        wait::within(self.want(Exclusive), limit, self.raw().write())
     }
 
     /// Takes exclusive access if it is free. Cannot wait, so it is never a violation.
     #[track_caller]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, R, T>> {
         let inner = self.raw().try_write().ok()?;
-        Some(RwLockWriteGuard::new(inner, self.ask(Keeper::Task, Mode::Exclusive).hold_tried()))
+        Some(RwLockWriteGuard::new(inner, self.want(Exclusive).by_task().hold_tried()))
     }
 
     /// As [`write`](Self::write), with a guard that owns its lock and may travel.
@@ -214,10 +192,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// As [`write`](Self::write).
     #[track_caller]
     pub fn write_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockWriteGuard<R, T>> {
-        let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        wait::forever(ask, self.share().write_owned(), |inner, ask, grant| {
-            OwnedRwLockWriteGuard::new(inner, grant.hold(ask))
-        })
+        wait::forever(self.want(Exclusive), self.share().write_owned())
     }
 
     /// As [`write_within`](Self::write_within), with a guard that owns its lock and may travel.
@@ -235,19 +210,15 @@ impl<R: Rank, T> RwLock<R, T> {
         self: Arc<Self>,
         limit: Duration,
     ) -> impl Future<Output = Result<OwnedRwLockWriteGuard<R, T>, AcquireError>> {
-        let ask = self.ask(Keeper::Task, Mode::Exclusive);
-        async move {
-            let (inner, grant) = wait::within(&ask, limit, self.share().write_owned()).await?;
-            Ok(OwnedRwLockWriteGuard::new(inner, grant.hold(&ask)))
-        }
+        wait::within(self.want(Exclusive), limit, self.share().write_owned())
     }
 
     /// As [`try_write`](Self::try_write), with a guard that owns its lock and may travel.
     #[track_caller]
     pub fn try_write_owned(self: Arc<Self>) -> Option<OwnedRwLockWriteGuard<R, T>> {
-        let ask = self.ask(Keeper::Task, Mode::Exclusive);
+        let want = self.want(Exclusive);
         let inner = self.share().try_write_owned().ok()?;
-        Some(OwnedRwLockWriteGuard::new(inner, ask.hold_tried()))
+        Some(OwnedRwLockWriteGuard::new(inner, want.by_task().hold_tried()))
     }
 
     /// Whether a reader would have to wait now: somebody writes, or is about to.

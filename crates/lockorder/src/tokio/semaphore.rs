@@ -8,15 +8,15 @@ use std::time::Duration;
 use bytemuck::{TransparentWrapper, TransparentWrapperAlloc};
 use tokio::sync::AcquireError as ClosedError;
 
-use super::wait::{self, Grant};
-use crate::ask::{Ask, Keeper};
+use super::wait;
+use crate::ask::{Grant, Granted, Permits, Want};
 use crate::checker::Held;
 use crate::class::{Cell, KeyedCell, KeyingExt};
 use crate::error::AcquireError;
-use crate::report::Mode;
 use crate::{Hierarchy, Keyed, Rank, Unkeyed};
 
 type Raw = tokio::sync::Semaphore;
+type Wanted<R> = Want<R, Permits>;
 
 /// A [`tokio::sync::Semaphore`] with a place in the order.
 ///
@@ -63,7 +63,7 @@ impl<R: Rank<Keys = Keyed>> Semaphore<R> {
 
     /// Its key.
     pub fn key(&self) -> u64 {
-        R::Keys::key(&self.0)
+        R::Keys::name(&self.0)
     }
 }
 
@@ -98,8 +98,7 @@ impl<R: Rank> Semaphore<R> {
         &self,
         n: u32,
     ) -> impl Future<Output = Result<SemaphorePermit<'_, R>, AcquireError>> {
-        let ask = self.ask(n);
-        wait::forever(ask, self.raw().acquire_many(n), SemaphorePermit::new)
+        wait::forever(self.want(n), self.raw().acquire_many(n))
     }
 
     /// Waits for a permit for the time of its hierarchy.
@@ -153,11 +152,8 @@ impl<R: Rank> Semaphore<R> {
         n: u32,
         limit: Duration,
     ) -> impl Future<Output = Result<SemaphorePermit<'_, R>, AcquireError>> {
-        let ask = self.ask(n);
-        async move {
-            let (inner, grant) = wait::within(&ask, limit, self.raw().acquire_many(n)).await?;
-            SemaphorePermit::new(inner, &ask, grant)
-        }
+        let want = self.want(n);
+        async move { wait::within(want, limit, self.raw().acquire_many(n)).await? }
     }
 
     /// Takes a permit if one is free. Cannot wait, so it is never a violation.
@@ -170,7 +166,11 @@ impl<R: Rank> Semaphore<R> {
     #[track_caller]
     pub fn try_acquire_many(&self, n: u32) -> Option<SemaphorePermit<'_, R>> {
         let inner = self.raw().try_acquire_many(n).ok()?;
-        Some(SemaphorePermit { inner, held: self.ask(n).hold_tried(), rank: PhantomData })
+        Some(SemaphorePermit {
+            inner,
+            held: self.want(n).by_task().hold_tried(),
+            rank: PhantomData,
+        })
     }
 
     /// As [`acquire`](Self::acquire), with a permit that owns its semaphore and may travel.
@@ -205,8 +205,7 @@ impl<R: Rank> Semaphore<R> {
         self: Arc<Self>,
         n: u32,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
-        let ask = self.ask(n);
-        wait::forever(ask, self.share().acquire_many_owned(n), OwnedSemaphorePermit::new)
+        wait::forever(self.want(n), self.share().acquire_many_owned(n))
     }
 
     /// As [`acquire_within`](Self::acquire_within), with a permit that owns its semaphore and may travel.
@@ -244,12 +243,8 @@ impl<R: Rank> Semaphore<R> {
         n: u32,
         limit: Duration,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
-        let ask = self.ask(n);
-        async move {
-            let (inner, grant) =
-                wait::within(&ask, limit, self.share().acquire_many_owned(n)).await?;
-            OwnedSemaphorePermit::new(inner, &ask, grant)
-        }
+        let want = self.want(n);
+        async move { wait::within(want, limit, self.share().acquire_many_owned(n)).await? }
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a permit that owns its semaphore and may travel.
@@ -261,9 +256,9 @@ impl<R: Rank> Semaphore<R> {
     /// As [`try_acquire_many`](Self::try_acquire_many), with a permit that owns its semaphore and may travel.
     #[track_caller]
     pub fn try_acquire_many_owned(self: Arc<Self>, n: u32) -> Option<OwnedSemaphorePermit<R>> {
-        let ask = self.ask(n);
+        let want = self.want(n);
         let inner = self.share().try_acquire_many_owned(n).ok()?;
-        Some(OwnedSemaphorePermit { inner, held: ask.hold_tried(), rank: PhantomData })
+        Some(OwnedSemaphorePermit { inner, held: want.by_task().hold_tried(), rank: PhantomData })
     }
 
     /// The permits that are free now.
@@ -300,9 +295,8 @@ impl<R: Rank> Semaphore<R> {
 
     #[inline(always)]
     #[track_caller]
-    fn ask(&self, n: u32) -> Ask {
-        let key = R::Keys::key(&self.0);
-        Ask::new::<R, _>(Keeper::Task, self.raw(), key, Mode::Permits(n), Location::caller())
+    fn want(&self, n: u32) -> Wanted<R> {
+        Want::new(self.raw(), R::Keys::name(&self.0), Permits(n), Location::caller())
     }
 }
 
@@ -322,21 +316,23 @@ pub struct SemaphorePermit<'a, R: Rank> {
     rank: PhantomData<fn() -> R>,
 }
 
-impl<'a, R: Rank> SemaphorePermit<'a, R> {
-    fn new(
+impl<'a, R: Rank> Granted<R, Permits, Result<tokio::sync::SemaphorePermit<'a>, ClosedError>>
+    for Result<SemaphorePermit<'a, R>, AcquireError>
+{
+    #[inline(always)]
+    fn granted(
         inner: Result<tokio::sync::SemaphorePermit<'a>, ClosedError>,
-        ask: &Ask,
+        want: &Wanted<R>,
         grant: Grant,
-    ) -> Result<Self, AcquireError> {
+    ) -> Self {
         match inner {
-            Ok(inner) => {
-                let held = grant.hold(ask);
-                Ok(Self { inner, held, rank: PhantomData })
-            }
-            Err(_) => Err(ask.closed()),
+            Ok(inner) => Ok(SemaphorePermit { inner, held: grant.hold(want), rank: PhantomData }),
+            Err(_) => Err(want.by_task().closed()),
         }
     }
+}
 
+impl<R: Rank> SemaphorePermit<'_, R> {
     /// Ends ownership: the permits are lost to the semaphore, and no longer held by anybody.
     pub fn forget(self) {
         self.inner.forget();
@@ -365,21 +361,25 @@ pub struct OwnedSemaphorePermit<R: Rank> {
     rank: PhantomData<fn() -> R>,
 }
 
-impl<R: Rank> OwnedSemaphorePermit<R> {
-    fn new(
+impl<R: Rank> Granted<R, Permits, Result<tokio::sync::OwnedSemaphorePermit, ClosedError>>
+    for Result<OwnedSemaphorePermit<R>, AcquireError>
+{
+    #[inline(always)]
+    fn granted(
         inner: Result<tokio::sync::OwnedSemaphorePermit, ClosedError>,
-        ask: &Ask,
+        want: &Wanted<R>,
         grant: Grant,
-    ) -> Result<Self, AcquireError> {
+    ) -> Self {
         match inner {
             Ok(inner) => {
-                let held = grant.hold(ask);
-                Ok(Self { inner, held, rank: PhantomData })
+                Ok(OwnedSemaphorePermit { inner, held: grant.hold(want), rank: PhantomData })
             }
-            Err(_) => Err(ask.closed()),
+            Err(_) => Err(want.by_task().closed()),
         }
     }
+}
 
+impl<R: Rank> OwnedSemaphorePermit<R> {
     /// Ends ownership: the permits are lost to the semaphore, and no longer held by anybody.
     pub fn forget(self) {
         self.inner.forget();

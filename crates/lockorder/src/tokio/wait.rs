@@ -5,86 +5,65 @@
 //! is there, so a future that is dropped while it waits leaves nothing behind.
 
 use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::ask::Ask;
-use crate::checker::{self, Asked, Held, Place};
+use crate::Rank;
+use crate::ask::{Grant, Granted, How, Want};
+use crate::checker::Asked;
 use crate::error::AcquireError;
-
-/// What allows a lock to be held that was waited for.
-#[derive(Clone, Copy)]
-pub(super) enum Grant {
-    /// It surely breaks nothing, and belongs here.
-    Placed(Place),
-    /// It was looked at longer.
-    Asked(Asked),
-}
-
-impl Grant {
-    /// Records the acquired lock.
-    #[inline(always)]
-    pub(super) fn hold(self, ask: &Ask) -> Held {
-        match self {
-            Self::Placed(place) => place.hold(ask),
-            Self::Asked(asked) => ask.hold(asked),
-        }
-    }
-}
 
 pin_project_lite::pin_project! {
     /// Checks, waits, and makes a guard of what it got. A future of its own rather than an async block: one
-    /// state machine less around the wrapped one.
-    pub(super) struct Forever<W, M> {
+    /// state machine less around the wrapped one, and little to write before the first poll.
+    pub(super) struct Forever<R: Rank, H, W, G> {
         #[pin]
         wait: W,
-        ask: Ask,
+        want: Want<R, H>,
+        // Since the first poll.
         asked: Option<Asked>,
-        reported: bool,
-        make: M,
+        guard: PhantomData<fn() -> G>,
     }
 }
 
 /// Waits for as long as it takes.
-#[inline]
-pub(super) fn forever<W, M, G>(ask: Ask, wait: W, make: M) -> Forever<W, M>
+#[inline(always)]
+pub(super) fn forever<R, H, W, G>(want: Want<R, H>, wait: W) -> Forever<R, H, W, G>
 where
+    R: Rank,
+    H: How,
     W: Future,
-    M: Fn(W::Output, &Ask, Grant) -> G,
+    G: Granted<R, H, W::Output>,
 {
-    Forever { wait, ask, asked: None, reported: false, make }
+    Forever { wait, want, asked: None, guard: PhantomData }
 }
 
-impl<W, M, G> Future for Forever<W, M>
+impl<R, H, W, G> Future for Forever<R, H, W, G>
 where
+    R: Rank,
+    H: How,
     W: Future,
-    M: Fn(W::Output, &Ask, Grant) -> G,
+    G: Granted<R, H, W::Output>,
 {
     type Output = G;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
         let this = self.project();
-        let is_first = this.asked.is_none();
-        if is_first {
-            if let Some(place) = checker::admit(this.ask) {
-                *this.asked = Some(Asked::NEVER);
-                let make = |inner| (this.make)(inner, this.ask, Grant::Placed(place));
-                return this.wait.poll(cx).map(make);
+        let Some(asked) = this.asked else {
+            let (grant, asked) = Grant::ask(this.want);
+            let polled = this.wait.poll(cx).map(|inner| G::granted(inner, this.want, grant));
+            if polled.is_pending() {
+                *this.asked = Some(asked);
             }
-        }
-        let asked = *this.asked.get_or_insert_with(|| {
-            let asked = this.ask.check();
-            *this.reported = asked.was_reported();
-            asked
-        });
+            return polled;
+        };
         match this.wait.poll(cx) {
-            Poll::Ready(inner) => Poll::Ready((this.make)(inner, this.ask, Grant::Asked(asked))),
+            Poll::Ready(inner) => Poll::Ready(G::granted(inner, this.want, Grant::Asked(*asked))),
             Poll::Pending => {
-                if !is_first && !*this.reported {
-                    *this.reported = this.ask.check_again();
-                }
+                asked.repeat(&this.want.by_task());
                 Poll::Pending
             }
         }
@@ -94,26 +73,25 @@ where
 /// Checks and waits for `limit` at most. The timer is armed only if the first poll finds the lock taken, so
 /// that a free lock costs no timer and needs no time driver.
 #[inline]
-pub(super) async fn within<G>(
-    ask: &Ask,
+pub(super) async fn within<R, H, W, G>(
+    want: Want<R, H>,
     limit: Duration,
-    wait: impl Future<Output = G>,
-) -> Result<(G, Grant), AcquireError> {
+    wait: W,
+) -> Result<G, AcquireError>
+where
+    R: Rank,
+    H: How,
+    W: Future,
+    G: Granted<R, H, W::Output>,
+{
     let mut wait = pin!(wait);
-    let asked = match checker::admit(ask) {
-        Some(place) => match at_once(wait.as_mut()).await {
-            Some(guard) => return Ok((guard, Grant::Placed(place))),
-            None => Asked::NEVER,
-        },
-        None => ask.check(),
-    };
-    let granted = |guard| (guard, Grant::Asked(asked));
-    if let Some(guard) = at_once(wait.as_mut()).await {
-        return Ok(granted(guard));
+    let (grant, asked) = Grant::ask(&want);
+    if let Some(inner) = at_once(wait.as_mut()).await {
+        return Ok(G::granted(inner, &want, grant));
     }
-    match tokio::time::timeout(limit, checked(ask, asked, wait)).await {
-        Ok(guard) => Ok(granted(guard)),
-        Err(_) => Err(ask.timed_out(limit)),
+    match tokio::time::timeout(limit, checked(&want, asked, wait)).await {
+        Ok((inner, asked)) => Ok(G::granted(inner, &want, Grant::Asked(asked))),
+        Err(_) => Err(want.by_task().timed_out(limit)),
     }
 }
 
@@ -128,14 +106,18 @@ async fn at_once<G>(mut wait: Pin<&mut impl Future<Output = G>>) -> Option<G> {
 }
 
 /// Waits on, and repeats the check until it has something to report.
-async fn checked<G>(ask: &Ask, asked: Asked, mut wait: Pin<&mut impl Future<Output = G>>) -> G {
-    let mut reported = asked.was_reported();
-    poll_fn(|cx| {
+async fn checked<R: Rank, H: How, G>(
+    want: &Want<R, H>,
+    mut asked: Asked,
+    mut wait: Pin<&mut impl Future<Output = G>>,
+) -> (G, Asked) {
+    let inner = poll_fn(|cx| {
         let polled = wait.as_mut().poll(cx);
-        if polled.is_pending() && !reported {
-            reported = ask.check_again();
+        if polled.is_pending() {
+            asked.repeat(&want.by_task());
         }
         polled
     })
-    .await
+    .await;
+    (inner, asked)
 }
