@@ -49,7 +49,7 @@ impl<R: Rank, T> Mutex<R, T> {
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, R, T>> {
-        wait::forever(self.want(Exclusive), self.raw().lock())
+        wait::forever(self.want(Exclusive), || self.raw().try_lock().ok(), self.raw().lock())
     }
 
     /// Waits for the lock for the time of its hierarchy.
@@ -101,7 +101,7 @@ impl<R: Rank, T> Mutex<R, T> {
     /// As [`lock`](Self::lock).
     #[track_caller]
     pub fn lock_owned(self: Arc<Self>) -> impl Future<Output = OwnedMutexGuard<R, T>> {
-        wait::forever(self.want(Exclusive), self.share().lock_owned())
+        wait::forever(self.want(Exclusive), || None, self.share().lock_owned())
     }
 
     /// As [`lock_within`](Self::lock_within), with a guard that owns its lock and may travel.

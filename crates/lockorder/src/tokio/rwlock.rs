@@ -46,7 +46,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, R, T>> {
-        wait::forever(self.want(Shared), self.raw().read())
+        wait::forever(self.want(Shared), || self.raw().try_read().ok(), self.raw().read())
     }
 
     /// Waits for shared access for the time of its hierarchy.
@@ -100,7 +100,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// As [`read`](Self::read).
     #[track_caller]
     pub fn read_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockReadGuard<R, T>> {
-        wait::forever(self.want(Shared), self.share().read_owned())
+        wait::forever(self.want(Shared), || None, self.share().read_owned())
     }
 
     /// As [`read_within`](Self::read_within), with a guard that owns its lock and may travel.
@@ -138,7 +138,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, R, T>> {
-        wait::forever(self.want(Exclusive), self.raw().write())
+        wait::forever(self.want(Exclusive), || self.raw().try_write().ok(), self.raw().write())
     }
 
     /// Waits for exclusive access for the time of its hierarchy.
@@ -192,7 +192,7 @@ impl<R: Rank, T> RwLock<R, T> {
     /// As [`write`](Self::write).
     #[track_caller]
     pub fn write_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockWriteGuard<R, T>> {
-        wait::forever(self.want(Exclusive), self.share().write_owned())
+        wait::forever(self.want(Exclusive), || None, self.share().write_owned())
     }
 
     /// As [`write_within`](Self::write_within), with a guard that owns its lock and may travel.

@@ -98,7 +98,8 @@ impl<R: Rank> Semaphore<R> {
         &self,
         n: u32,
     ) -> impl Future<Output = Result<SemaphorePermit<'_, R>, AcquireError>> {
-        wait::forever(self.want(n), self.raw().acquire_many(n))
+        let now = move || self.raw().try_acquire_many(n).ok().map(Ok);
+        wait::forever(self.want(n), now, self.raw().acquire_many(n))
     }
 
     /// Waits for a permit for the time of its hierarchy.
@@ -205,7 +206,7 @@ impl<R: Rank> Semaphore<R> {
         self: Arc<Self>,
         n: u32,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
-        wait::forever(self.want(n), self.share().acquire_many_owned(n))
+        wait::forever(self.want(n), || None, self.share().acquire_many_owned(n))
     }
 
     /// As [`acquire_within`](Self::acquire_within), with a permit that owns its semaphore and may travel.

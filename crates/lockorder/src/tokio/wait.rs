@@ -10,6 +10,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::coop::cooperative;
+
 use crate::Rank;
 use crate::ask::{Grant, Granted, How, Want};
 use crate::checker::Asked;
@@ -18,9 +20,10 @@ use crate::error::AcquireError;
 pin_project_lite::pin_project! {
     /// Checks, waits, and makes a guard of what it got. A future of its own rather than an async block: one
     /// state machine less around the wrapped one, and little to write before the first poll.
-    pub(super) struct Forever<R: Rank, H, W, G> {
+    pub(super) struct Forever<R: Rank, H, N, W, G> {
         #[pin]
         wait: W,
+        now: N,
         want: Want<R, H>,
         // Since the first poll.
         asked: Option<Asked>,
@@ -28,22 +31,24 @@ pin_project_lite::pin_project! {
     }
 }
 
-/// Waits for as long as it takes.
+/// Waits for as long as it takes. `now` is the lock if it is free, which is found out faster than by `wait`.
 #[inline(always)]
-pub(super) fn forever<R, H, W, G>(want: Want<R, H>, wait: W) -> Forever<R, H, W, G>
+pub(super) fn forever<R, H, N, W, G>(want: Want<R, H>, now: N, wait: W) -> Forever<R, H, N, W, G>
 where
     R: Rank,
     H: How,
+    N: Fn() -> Option<W::Output>,
     W: Future,
     G: Granted<R, H, W::Output>,
 {
-    Forever { wait, want, asked: None, guard: PhantomData }
+    Forever { wait, now, want, asked: None, guard: PhantomData }
 }
 
-impl<R, H, W, G> Future for Forever<R, H, W, G>
+impl<R, H, N, W, G> Future for Forever<R, H, N, W, G>
 where
     R: Rank,
     H: How,
+    N: Fn() -> Option<W::Output>,
     W: Future,
     G: Granted<R, H, W::Output>,
 {
@@ -54,7 +59,11 @@ where
         let this = self.project();
         let Some(asked) = this.asked else {
             let (grant, asked) = Grant::ask(this.want);
-            let polled = this.wait.poll(cx).map(|inner| G::granted(inner, this.want, grant));
+            let polled = match at_once(|| (this.now)(), cx) {
+                Ok(polled) => polled,
+                Err(Taken) => this.wait.poll(cx),
+            };
+            let polled = polled.map(|inner| G::granted(inner, this.want, grant));
             if polled.is_pending() {
                 *this.asked = Some(asked);
             }
@@ -67,6 +76,29 @@ where
                 Poll::Pending
             }
         }
+    }
+}
+
+/// The lock is not free.
+struct Taken;
+
+/// The lock if it is free, at the price in tokio's cooperative budget that waiting for it has; pending if
+/// that is spent. Nobody is overtaken: tokio hands a lock that is given back to who waits for it, so while
+/// somebody does it is not free.
+#[inline(always)]
+fn at_once<T>(now: impl Fn() -> Option<T>, cx: &mut Context<'_>) -> Result<Poll<T>, Taken> {
+    if !crate::ENFORCING {
+        return Err(Taken); // There the future is the wrapped one, to the instruction.
+    }
+    let mut tried = false;
+    let polled = pin!(cooperative(poll_fn(|_| {
+        tried = true;
+        now().map_or(Poll::Pending, Poll::Ready)
+    })))
+    .poll(cx);
+    match tried && polled.is_pending() {
+        true => Err(Taken),
+        false => Ok(polled),
     }
 }
 
@@ -86,7 +118,7 @@ where
 {
     let mut wait = pin!(wait);
     let (grant, asked) = Grant::ask(&want);
-    if let Some(inner) = at_once(wait.as_mut()).await {
+    if let Some(inner) = first_poll(wait.as_mut()).await {
         return Ok(G::granted(inner, &want, grant));
     }
     match tokio::time::timeout(limit, checked(&want, asked, wait)).await {
@@ -97,7 +129,7 @@ where
 
 /// The lock, if it is free.
 #[inline]
-async fn at_once<G>(mut wait: Pin<&mut impl Future<Output = G>>) -> Option<G> {
+async fn first_poll<G>(mut wait: Pin<&mut impl Future<Output = G>>) -> Option<G> {
     poll_fn(|cx| match wait.as_mut().poll(cx) {
         Poll::Ready(guard) => Poll::Ready(Some(guard)),
         Poll::Pending => Poll::Ready(None),
