@@ -13,12 +13,30 @@ macro_rules! nest {
     ($n:expr, $locks:expr, |$lock:ident| $take:expr) => {
         for _ in 0..$n {
             let (a, b, c, d, e, f) = black_box($locks);
-            let a = { let $lock = a; $take };
-            let b = { let $lock = b; $take };
-            let c = { let $lock = c; $take };
-            let d = { let $lock = d; $take };
-            let e = { let $lock = e; $take };
-            let f = { let $lock = f; $take };
+            let a = {
+                let $lock = a;
+                $take
+            };
+            let b = {
+                let $lock = b;
+                $take
+            };
+            let c = {
+                let $lock = c;
+                $take
+            };
+            let d = {
+                let $lock = d;
+                $take
+            };
+            let e = {
+                let $lock = e;
+                $take
+            };
+            let f = {
+                let $lock = f;
+                $take
+            };
             black_box((&*a, &*f));
             drop(f);
             drop(e);
@@ -90,11 +108,7 @@ fn two_threads(rows: &mut Rows) {
 }
 
 /// The time of two threads that do the same side by side, each with locks of its own.
-pub(crate) fn on_two_threads<L: 'static>(
-    n: u64,
-    make: fn() -> L,
-    run: fn(u64, &L),
-) -> Duration {
+pub(crate) fn on_two_threads<L: 'static>(n: u64, make: fn() -> L, run: fn(u64, &L)) -> Duration {
     let together = Arc::new(Barrier::new(2));
     let threads = [0, 1].map(|_| {
         let together = Arc::clone(&together);

@@ -20,10 +20,10 @@ use crate::Policy;
 pub struct Class {
     name: &'static str,
     level: u32,
-    position: u32,
+    pub(crate) position: u32,
     docs: &'static str,
-    keyed: bool,
-    table: &'static Table,
+    pub(crate) keyed: bool,
+    pub(crate) table: &'static Table,
 }
 
 impl Class {
@@ -96,7 +96,7 @@ pub struct Table {
     pub(crate) policy: RwLock<Option<Policy>>,
     /// The number of its first class, once one of its locks was asked for.
     #[cfg(any(debug_assertions, feature = "enforce"))]
-    base: AtomicU32,
+    pub(crate) base: AtomicU32,
 }
 
 impl Table {
@@ -121,12 +121,6 @@ impl Table {
     /// Whether it was declared; the class of a lock without a rank has a table to itself, which was not.
     pub const fn is_declared(&self) -> bool {
         matches!(self.rows, Rows::Declared(_))
-    }
-
-    #[cfg(any(debug_assertions, feature = "enforce"))]
-    #[inline(always)]
-    pub(crate) const fn base(&self) -> &AtomicU32 {
-        &self.base
     }
 }
 

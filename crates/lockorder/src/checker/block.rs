@@ -18,7 +18,7 @@ use super::family::Family;
 use super::local::Tag;
 use super::pool;
 use super::registry::Id;
-use super::slot::{Record, Slot};
+use super::slot::{Record, Slot, State};
 use super::sync::{AtomicU64, AtomicUsize, Ordering};
 use crate::ask::Ask;
 
@@ -63,23 +63,19 @@ impl Top {
         self.0 >> 1
     }
 
-    #[inline(always)]
-    const fn is_mixed(self) -> bool {
-        self.0 & 1 != 0
-    }
-
-    /// One more, and whether it rises above the others.
-    #[inline(always)]
-    const fn push(self, rises: bool) -> Self {
-        Self((self.0 + 2) | !rises as usize)
+    /// One more that does not rise above the others.
+    const fn push_mixed(self) -> Self {
+        Self((self.0 + 2) | 1)
     }
 }
 
 /// Where a lock will be recorded: a holder's block, and its top once it is.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
-    pub(super) block: &'static Block,
+    block: &'static Block,
     top: Top,
+    /// The class of the lock.
+    id: Id,
 }
 
 impl Block {
@@ -107,52 +103,53 @@ impl Block {
     /// Whether nothing is live in it. For the owner.
     #[inline(always)]
     pub(super) fn is_clear(&'static self) -> bool {
-        self.live() == Top::EMPTY
+        self.live().0 == Top::EMPTY
     }
 
     /// Where a lock belongs that is surely above everything held, or `None` if a longer look is needed.
     /// For the owner.
+    ///
+    /// Written out for builds without optimisation, where each small function is a call.
     #[inline(always)]
     pub(super) fn admit(&'static self, ask: &Ask) -> Option<Place> {
-        let base = ask.class.table().base().load(Ordering::Relaxed);
-        let top = self.live();
-        if base == 0 || top.len() >= FIRST || top.is_mixed() {
+        let (base, position) = (ask.class.table.base.load(Ordering::Relaxed), ask.class.position);
+        let (top, state) = self.live();
+        if base == 0 || top.0 >= FIRST << 1 || top.0 & 1 != 0 {
             return None;
         }
-        if top != Top::EMPTY {
-            let held = &self.first[top.len() - 1];
-            let position = held.id().wrapping_sub(base);
-            if position >= ask.class.position() {
-                let may_rise = ask.class.is_keyed() && position == ask.class.position();
-                if !may_rise || held.key() >= ask.key {
+        if top.0 != 0 {
+            let held = state.id().wrapping_sub(base);
+            if held >= position {
+                let may_rise = ask.class.keyed && held == position;
+                if !may_rise || self.first[(top.0 >> 1) - 1].key() >= ask.key {
                     return None;
                 }
             }
         }
-        Some(Place { block: self, top: top.push(true) })
+        Some(Place { block: self, top: Top(top.0 + 2), id: base + position })
     }
 
     /// Where a lock belongs that was found to break nothing, or was only tried. For the owner.
     pub(super) fn place(&'static self, ask: &Ask, id: Id) -> Place {
-        let len = self.live().len();
+        let len = self.live().0.len();
         if len >= FIRST && is_boundary(len) {
-            if let Some(hole) = (0..len).find(|&i| !self.slot(i).is_live()) {
+            if let Some(hole) = (0..len).find(|&i| !self.slot(i).state().is_live()) {
                 // A chain of hand-over-hand locks goes on below, and does not grow for ever.
                 self.top.store(Top::new(len, true).0, Ordering::Relaxed);
-                return Place { block: self, top: Top::new(hole + 1, true) };
+                return Place { block: self, top: Top::new(hole + 1, true), id };
             }
         }
         let rises = self.rises(len, ask, id);
-        Place { block: self, top: Top::new(len + 1, !rises) }
+        Place { block: self, top: Top::new(len + 1, !rises), id }
     }
 
     /// Whether the live slots rise, and up to this lock.
     fn rises(&'static self, len: usize, ask: &Ask, id: Id) -> bool {
         // From the first class of its table on, so that all are of that table.
         let mut last = (id - ask.class.position(), 0);
-        let mut live = (0..len).map(|i| self.slot(i)).filter(|slot| slot.is_live());
+        let mut live = (0..len).map(|i| self.slot(i)).filter(|slot| slot.state().is_live());
         live.all(|slot| {
-            let this = (slot.id(), slot.key());
+            let this = (slot.state().id(), slot.key());
             std::mem::replace(&mut last, this) <= this
         }) && last <= (id, ask.key)
     }
@@ -165,7 +162,7 @@ impl Block {
 
     /// The slots that are live, from below. For the owner.
     pub(super) fn live_slots(&'static self) -> impl Iterator<Item = &'static Slot> {
-        (0..self.live().len()).map(|i| self.slot(i)).filter(|slot| slot.is_live())
+        (0..self.live().0.len()).map(|i| self.slot(i)).filter(|slot| slot.state().is_live())
     }
 
     /// Whether nothing is live, in it and in branches of it. Exact for the owner; for others, true of some
@@ -182,28 +179,26 @@ impl Block {
     /// Passes what one branch took on to another holder. For the owner.
     #[cfg(feature = "tokio")]
     pub(super) fn retag(&'static self, from: Tag, to: Tag) {
-        (0..self.live().len()).for_each(|i| self.slot(i).retag(from, to));
+        (0..self.live().0.len()).for_each(|i| self.slot(i).retag(from, to));
     }
 
-    /// The top without what was cleared on it.
+    /// The top without what was cleared on it, and the state of the slot there if it is not empty.
     #[inline(always)]
-    fn live(&'static self) -> Top {
-        let mut top = Top(self.top.load(Ordering::Relaxed));
-        while top.len() > 0 {
-            if self.slot(top.len() - 1).is_live() {
-                return top;
+    fn live(&'static self) -> (Top, State) {
+        let mut top = self.top.load(Ordering::Relaxed);
+        while top > 1 {
+            let state = self.slot((top >> 1) - 1).state();
+            if state.is_live() {
+                return (Top(top), state);
             }
-            top = Top(top.0 - 2);
+            top -= 2;
         }
-        Top::EMPTY
+        (Top::EMPTY, State::NONE)
     }
 
     #[inline(always)]
     fn slot(&'static self, index: usize) -> &'static Slot {
-        match self.first.get(index) {
-            Some(slot) => slot,
-            None => self.far_slot(index),
-        }
+        if index < FIRST { &self.first[index] } else { self.far_slot(index) }
     }
 
     /// Chunk `n` holds the `FIRST << n` slots from index `FIRST << n` on.
@@ -221,20 +216,19 @@ impl Place {
     /// Records the lock. For the owner of the block.
     #[inline(always)]
     pub(super) fn fill(self, ask: &Ask, tag: Tag, since: u64) -> &'static Slot {
-        let id = ask.class.table().base().load(Ordering::Relaxed) + ask.class.position();
-        let slot = self.block.slot(self.top.len() - 1);
-        if slot.fill(ask, id, tag, since) {
+        let slot = self.block.slot((self.top.0 >> 1) - 1);
+        if slot.fill(ask, self.id, tag, since) {
             self.raise();
             slot
         } else {
-            self.fill_above(*ask, id, tag, since)
+            self.fill_above(*ask, tag, since)
         }
     }
 
     #[inline(always)]
     fn raise(self) {
         let top = &self.block.top;
-        if self.top.is_mixed() {
+        if self.top.0 & 1 != 0 {
             // It may be a hole below the others.
             let len = Top(top.load(Ordering::Relaxed)).len().max(self.top.len());
             top.store(Top::new(len, true).0, Ordering::Relaxed);
@@ -246,12 +240,12 @@ impl Place {
     /// The place was taken while the caller waited for its lock: a waker can run code that locks.
     #[cold]
     #[inline(never)]
-    fn fill_above(self, ask: Ask, id: Id, tag: Tag, since: u64) -> &'static Slot {
+    fn fill_above(self, ask: Ask, tag: Tag, since: u64) -> &'static Slot {
         let mut top = Top::new(self.top.len(), true);
         loop {
-            top = top.push(false);
+            top = top.push_mixed();
             let slot = self.block.slot(top.len() - 1);
-            if slot.fill(&ask, id, tag, since) {
+            if slot.fill(&ask, self.id, tag, since) {
                 Self { top, ..self }.raise();
                 return slot;
             }

@@ -49,7 +49,7 @@ fn is_clear(ask: &Ask, id: Id) -> bool {
     let mut order = Order::default();
     let rise = block.is_none_or(|block| {
         block.live_slots().all(|slot| {
-            let held = slot.id();
+            let held = slot.state().id();
             let position = held.wrapping_sub(base);
             if position < ask.class.position() {
                 return true;

@@ -68,8 +68,10 @@ pub(crate) struct Held {
 #[inline(always)]
 pub(crate) fn admit(ask: &Ask) -> Option<Place> {
     match ask.keeper {
-        Keeper::Thread if gate::word() == 0 => local::known_thread()?.admit(ask),
-        Keeper::Thread => None,
+        Keeper::Thread => match local::known_thread() {
+            Some(block) if gate::word() == 0 => block.admit(ask),
+            _ => None,
+        },
         #[cfg(feature = "tokio")]
         Keeper::Task if gate::word() == gate::TASKS => local::admit_to_task(ask),
         #[cfg(feature = "tokio")]

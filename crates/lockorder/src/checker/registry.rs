@@ -26,7 +26,7 @@ pub(super) fn id(class: &'static Class) -> Id {
 
 /// The number of the first class of a table.
 fn base(table: &'static Table) -> Id {
-    match table.base().load(Ordering::Relaxed) {
+    match table.base.load(Ordering::Relaxed) {
         0 => register(table),
         base => base,
     }
@@ -35,22 +35,22 @@ fn base(table: &'static Table) -> Id {
 #[cold]
 fn register(table: &'static Table) -> Id {
     let mut tables = TABLES.write();
-    let base = match table.base().load(Ordering::Relaxed) {
+    let base = match table.base.load(Ordering::Relaxed) {
         0 => tables.last().map_or(1, |last| {
             // No table is longer than its u32 positions, and nobody declares 2^24 classes.
-            last.base().load(Ordering::Relaxed) + last.classes().len() as Id
+            last.base.load(Ordering::Relaxed) + last.classes().len() as Id
         }),
         base => return base,
     };
     tables.push(table);
-    table.base().store(base, Ordering::Relaxed);
+    table.base.store(base, Ordering::Relaxed);
     base
 }
 
 /// The class with a number.
 pub(super) fn class(id: Id) -> Option<&'static Class> {
     let tables = TABLES.read();
-    let after = tables.partition_point(|table| table.base().load(Ordering::Relaxed) <= id);
+    let after = tables.partition_point(|table| table.base.load(Ordering::Relaxed) <= id);
     let table = tables[..after].last()?;
-    table.classes().get((id - table.base().load(Ordering::Relaxed)) as usize)
+    table.classes().get((id - table.base.load(Ordering::Relaxed)) as usize)
 }

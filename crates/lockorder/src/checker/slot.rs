@@ -40,6 +40,8 @@ const SHARED: u64 = 1 << 2;
 const PERMITS: u64 = 1 << 3;
 const TAGGED: u64 = 1 << 4;
 const KEYED: u64 = 1 << 5;
+const UPGRADABLE: u64 = 1 << 6;
+const MODE: u64 = SHARED | UPGRADABLE | PERMITS;
 const ID_SHIFT: u32 = 8;
 const COUNT: u64 = 1 << 32;
 
@@ -58,14 +60,8 @@ pub(super) struct Record {
 
 impl Slot {
     #[inline(always)]
-    pub(super) fn is_live(&self) -> bool {
-        self.state.load(Ordering::Acquire) & LIVE != 0
-    }
-
-    /// The class of the lock that is or was recorded here.
-    #[inline(always)]
-    pub(super) fn id(&self) -> Id {
-        id_in(self.state.load(Ordering::Relaxed))
+    pub(super) fn state(&self) -> State {
+        State(self.state.load(Ordering::Acquire))
     }
 
     /// Its key; 0 if its class has none.
@@ -77,11 +73,6 @@ impl Slot {
         }
     }
 
-    #[inline(always)]
-    pub(super) fn instance(&self) -> usize {
-        self.instance.load(Ordering::Relaxed)
-    }
-
     /// Makes a free slot live; false if it is live already. For its holder only.
     #[inline(always)]
     pub(super) fn fill(&self, ask: &Ask, id: Id, tag: Tag, since: u64) -> bool {
@@ -89,29 +80,31 @@ impl Slot {
         if old & LIVE != 0 {
             return false;
         }
-        // Nobody may see a part of this record and take it for a part of the last one.
-        fence(Ordering::Release);
+        // Each store is a release (that of a cell is one too), so that who sees a part of this record also
+        // sees that the last one had ended.
         self.site.store(Some(ask.site));
-        self.instance.store(ask.instance, Ordering::Relaxed);
+        self.instance.store(ask.instance, Ordering::Release);
         let mut flags = LIVE;
         if ask.class.is_keyed() {
-            self.key.store(ask.key, Ordering::Relaxed);
+            self.key.store(ask.key, Ordering::Release);
             flags |= KEYED;
         }
         match ask.mode {
+            Mode::Exclusive => {}
             Mode::Shared => flags |= SHARED,
+            Mode::Upgradable => flags |= UPGRADABLE,
+            Mode::Recursive => flags |= SHARED | UPGRADABLE,
             Mode::Permits(n) => {
-                self.permits.store(n, Ordering::Relaxed);
+                self.permits.store(n, Ordering::Release);
                 flags |= PERMITS;
             }
-            _ => {}
         }
         if tag != 0 {
-            self.tag.store(tag, Ordering::Relaxed);
+            self.tag.store(tag, Ordering::Release);
             flags |= TAGGED;
         }
         if since != 0 {
-            self.since.store(since, Ordering::Relaxed);
+            self.since.store(since, Ordering::Release);
             flags |= TIMED;
         }
         let count = (old & !(COUNT - 1)).wrapping_add(COUNT);
@@ -147,35 +140,52 @@ impl Slot {
 
     /// The record, if the slot is live and was not changed while it was read.
     pub(super) fn read(&self) -> Option<Record> {
-        let state = self.state.load(Ordering::Acquire);
-        if state & LIVE == 0 {
+        let state = self.state();
+        if !state.is_live() {
             return None;
         }
-        let if_set = |flag: u64, word: &AtomicU64| match state & flag {
+        let if_set = |flag: u64, word: &AtomicU64| match state.0 & flag {
             0 => 0,
             _ => word.load(Ordering::Relaxed),
         };
         let record = Record {
-            class: registry::class(id_in(state))?,
+            class: registry::class(state.id())?,
             site: self.site.load()?,
             instance: self.instance.load(Ordering::Relaxed),
             key: if_set(KEYED, &self.key),
-            mode: match (state & SHARED, state & PERMITS) {
-                (0, 0) => Mode::Exclusive,
-                (0, _) => Mode::Permits(self.permits.load(Ordering::Relaxed)),
-                _ => Mode::Shared,
+            mode: match state.0 & MODE {
+                0 => Mode::Exclusive,
+                SHARED => Mode::Shared,
+                UPGRADABLE => Mode::Upgradable,
+                PERMITS => Mode::Permits(self.permits.load(Ordering::Relaxed)),
+                _ => Mode::Recursive,
             },
             tag: if_set(TAGGED, &self.tag),
             since: if_set(TIMED, &self.since),
         };
         fence(Ordering::Acquire);
-        (self.state.load(Ordering::Relaxed) == state).then_some(record)
+        (self.state.load(Ordering::Relaxed) == state.0).then_some(record)
     }
 }
 
-#[inline(always)]
-fn id_in(state: u64) -> Id {
-    (state >> ID_SHIFT) as Id & registry::ID_MASK
+/// What the word `state` says.
+#[derive(Clone, Copy)]
+pub(super) struct State(u64);
+
+impl State {
+    /// That of a slot in which nothing ever was.
+    pub(super) const NONE: Self = Self(0);
+
+    #[inline(always)]
+    pub(super) fn is_live(self) -> bool {
+        self.0 & LIVE != 0
+    }
+
+    /// The class of the lock that is or was recorded here.
+    #[inline(always)]
+    pub(super) fn id(self) -> Id {
+        (self.0 >> ID_SHIFT) as Id & registry::ID_MASK
+    }
 }
 
 impl Record {
