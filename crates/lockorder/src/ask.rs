@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use crate::cell::Keying;
 #[cfg(feature = "tokio")]
 use crate::checker::Place;
 use crate::checker::{self, Asked, Held};
-use crate::class::KeyingExt;
 use crate::error::{AcquireError, TimedOut};
 use crate::report::{Acquisition, Mode, Site};
 use crate::{Class, Rank};
@@ -19,7 +19,10 @@ pub(crate) enum Keeper {
     /// A blocking lock is the thread's.
     Thread,
     /// An async lock is the task's, or the branch's.
-    #[cfg(feature = "tokio")]
+    #[cfg_attr(
+        not(any(debug_assertions, feature = "enforce", feature = "tokio")),
+        expect(dead_code, reason = "there are no async locks")
+    )]
     Task,
 }
 
@@ -34,23 +37,27 @@ pub(crate) struct Exclusive;
 #[derive(Clone, Copy)]
 pub(crate) struct Shared;
 
+#[derive(Clone, Copy)]
+pub(crate) struct Recursive;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Upgradable;
+
 #[cfg(feature = "tokio")]
 #[derive(Clone, Copy)]
 pub(crate) struct Permits(pub(crate) u32);
 
-impl How for Exclusive {
-    #[inline(always)]
-    fn mode(self) -> Mode {
-        Mode::Exclusive
-    }
+macro_rules! how {
+    ($($how:ident),*) => {$(
+        impl How for $how {
+            #[inline(always)]
+            fn mode(self) -> Mode {
+                Mode::$how
+            }
+        }
+    )*};
 }
-
-impl How for Shared {
-    #[inline(always)]
-    fn mode(self) -> Mode {
-        Mode::Shared
-    }
-}
+how!(Exclusive, Shared, Recursive, Upgradable);
 
 #[cfg(feature = "tokio")]
 impl How for Permits {
@@ -62,7 +69,7 @@ impl How for Permits {
 
 /// One lock that somebody wants: as much as a future has to keep to ask for it.
 pub(crate) struct Want<R: Rank, M> {
-    name: <R::Keys as KeyingExt>::Name,
+    name: <R::Keys as Keying>::Name,
     instance: usize,
     site: Site,
     how: M,
@@ -71,7 +78,7 @@ pub(crate) struct Want<R: Rank, M> {
 impl<R: Rank, M: How> Want<R, M> {
     /// Wants `lock`, the wrapped lock, whose address is its identity: it cannot move while it is held.
     #[inline(always)]
-    pub(crate) fn new<L>(lock: &L, name: <R::Keys as KeyingExt>::Name, how: M, site: Site) -> Self {
+    pub(crate) fn new<L>(lock: &L, name: <R::Keys as Keying>::Name, how: M, site: Site) -> Self {
         Self { name, instance: std::ptr::from_ref(lock).addr(), site, how }
     }
 
@@ -184,6 +191,14 @@ impl Ask {
                 }
             }
         }
+    }
+
+    /// Acquires an async lock in a way that blocks the thread: all that the thread holds counts.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn take_blocking<G>(self, take: impl FnOnce() -> G) -> (G, Held) {
+        let asked = Self { keeper: Keeper::Thread, ..self }.check();
+        let guard = take();
+        (guard, self.hold(asked))
     }
 
     #[inline(never)]

@@ -6,13 +6,14 @@
 
 use std::fmt;
 #[cfg(any(debug_assertions, feature = "enforce"))]
+use std::sync::OnceLock;
+#[cfg(any(debug_assertions, feature = "enforce"))]
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::RwLock;
 
-use crate::Policy;
+use crate::{Policy, cell};
 
 /// One row of a hierarchy's table: a kind of lock and its place in the order.
 ///
@@ -114,6 +115,7 @@ impl Table {
     pub fn classes(&self) -> &[Class] {
         match &self.rows {
             Rows::Declared(classes) => classes,
+            #[cfg(any(debug_assertions, feature = "enforce"))]
             Rows::Learned(class) => class.get().map_or(&[], std::slice::from_ref),
         }
     }
@@ -126,6 +128,7 @@ impl Table {
 
 enum Rows {
     Declared(&'static [Class]),
+    #[cfg(any(debug_assertions, feature = "enforce"))]
     Learned(OnceLock<Class>),
 }
 
@@ -139,7 +142,7 @@ pub(crate) fn learned(name: &str) -> &'static Class {
         policy: RwLock::new(None),
         base: AtomicU32::new(0),
     }));
-    let Rows::Learned(class) = &table.rows else { unreachable!("it was made two lines above") };
+    let Rows::Learned(class) = &table.rows else { unreachable!("it was made so above") };
     class.get_or_init(|| Class {
         name: String::leak(name.to_owned()),
         level: 0,
@@ -189,12 +192,16 @@ pub trait Rank: 'static {
     type Hierarchy: Hierarchy;
     /// Whether its locks carry keys: [`Keyed`] or [`Unkeyed`].
     type Keys: Keying;
+    /// The number of its row.
+    #[doc(hidden)]
+    const POSITION: u32;
     /// Its row in the table.
     fn class() -> &'static Class;
 }
 
-/// Whether the locks of a class carry keys. Implemented by [`Keyed`] and [`Unkeyed`] only.
-pub trait Keying: sealed::Keying {}
+/// Whether the locks of a class carry keys. Implemented by [`Keyed`] and [`Unkeyed`] only (and by
+/// that of [`learned`](crate::learned) locks).
+pub trait Keying: cell::Keying {}
 
 /// At most one lock of the class is held by one holder at a time.
 pub enum Unkeyed {}
@@ -205,105 +212,11 @@ pub enum Keyed {}
 impl Keying for Unkeyed {}
 impl Keying for Keyed {}
 
-/// Where a lock type keeps the lock that it wraps.
-pub(crate) type Cell<R, L> = <<R as Rank>::Keys as sealed::Keying>::Cell<L>;
-
-/// A lock with its number. Shared, because a guard that outlives the borrow of its lock needs an `Arc` of
-/// the wrapped lock, which safe code cannot get from the middle of another allocation.
-pub struct KeyedCell<L> {
-    key: u64,
-    lock: Arc<L>,
-}
-
-impl<L> KeyedCell<L> {
-    pub(crate) fn new(key: u64, lock: L) -> Self {
-        Self { key, lock: Arc::new(lock) }
-    }
-}
-
-mod sealed {
-    use super::{Arc, Class, Keyed, KeyedCell, Rank, Unkeyed};
-
-    /// An unkeyed lock is the wrapped lock and nothing else; a keyed one stands beside its key.
-    pub trait Keying {
-        type Cell<L>;
-        /// What tells a lock from others of its rank.
-        type Name: Copy + Send + Sync;
-        const KEYED: bool;
-        fn lock<L>(cell: &Self::Cell<L>) -> &L;
-        fn name<L>(cell: &Self::Cell<L>) -> Self::Name;
-        fn class<R: Rank>(name: Self::Name) -> &'static Class;
-        fn key(name: Self::Name) -> u64;
-        fn share<L>(cell: Arc<Self::Cell<L>>) -> Arc<L>;
-    }
-
-    impl Keying for Unkeyed {
-        type Cell<L> = L;
-        type Name = ();
-        const KEYED: bool = false;
-
-        #[inline(always)]
-        fn lock<L>(cell: &L) -> &L {
-            cell
-        }
-
-        #[inline(always)]
-        fn name<L>(_: &L) {}
-
-        #[inline(always)]
-        fn class<R: Rank>((): ()) -> &'static Class {
-            R::class()
-        }
-
-        #[inline(always)]
-        fn key((): ()) -> u64 {
-            0
-        }
-
-        #[inline(always)]
-        fn share<L>(cell: Arc<L>) -> Arc<L> {
-            cell
-        }
-    }
-
-    impl Keying for Keyed {
-        type Cell<L> = KeyedCell<L>;
-        type Name = u64;
-        const KEYED: bool = true;
-
-        #[inline(always)]
-        fn lock<L>(cell: &KeyedCell<L>) -> &L {
-            &cell.lock
-        }
-
-        #[inline(always)]
-        fn name<L>(cell: &KeyedCell<L>) -> u64 {
-            cell.key
-        }
-
-        #[inline(always)]
-        fn class<R: Rank>(_: u64) -> &'static Class {
-            R::class()
-        }
-
-        #[inline(always)]
-        fn key(key: u64) -> u64 {
-            key
-        }
-
-        #[inline(always)]
-        fn share<L>(cell: Arc<KeyedCell<L>>) -> Arc<L> {
-            Arc::clone(&cell.lock)
-        }
-    }
-}
-
-pub(crate) use sealed::Keying as KeyingExt;
-
 /// What the macro builds tables from. Not public API.
 #[doc(hidden)]
 pub mod table {
-    use super::{Class, Duration, KeyingExt, Rank, Table};
+    use super::{Class, Duration, Rank, Table};
+    use crate::cell::Keying;
 
     #[derive(Clone, Copy)]
     pub struct Row {
@@ -367,7 +280,7 @@ pub mod table {
     }
 
     pub const fn keyed<R: Rank>() -> bool {
-        <R::Keys as KeyingExt>::KEYED
+        <R::Keys as Keying>::KEYED
     }
 
     const fn same(a: &str, b: &str) -> bool {

@@ -4,88 +4,192 @@
 //! unrecorded. One that owns its lock ends the record first: with the lock it may drop the value, whose own
 //! `drop` may take locks, and this one is none of those that it holds.
 
-/// Declares a guard type around the guard of the wrapped lock. `write` guards give `&mut` access too.
+/// Declares a guard type around the guard of the wrapped lock. `[..]` are its generics as declared and as
+/// used; `write` guards give `&mut` access too; `owned` ones keep what stands around the wrapped lock.
 macro_rules! guard {
-    ($(#[$meta:meta])* $name:ident $(<$life:lifetime>)?, $inner:ty, $access:ident) => {
-        $crate::guard::guard!(@fields $(#[$meta])* $name $(<$life>)?, $inner);
+    (
+        $(#[$meta:meta])*
+        $name:ident [$($decl:tt)*] [$($use:tt)*] => $target:ty, $inner:ty, $access:ident
+    ) => {
+        $(#[$meta])*
+        #[must_use = "if unused the lock is released at once"]
+        #[clippy::has_significant_drop]
+        pub struct $name<$($decl)*> {
+            inner: $inner,
+            held: $crate::checker::Held,
+            rank: std::marker::PhantomData<fn() -> R>,
+        }
 
-        impl<$($life,)? R: $crate::Rank, T> $name<$($life,)? R, T> {
+        impl<$($decl)*> $name<$($use)*> {
             #[inline(always)]
             fn new(inner: $inner, held: $crate::checker::Held) -> Self {
                 Self { inner, held, rank: std::marker::PhantomData }
             }
         }
 
+        $crate::guard::guard!(@traits $name [$($decl)*] [$($use)*] $target, $inner, $access);
+
         #[cfg(feature = "tokio")]
-        impl<$($life,)? R, H, T> $crate::ask::Granted<R, H, $inner> for $name<$($life,)? R, T>
-        where
-            R: $crate::Rank,
-            H: $crate::ask::How,
-        {
+        impl<$($decl)*, How: $crate::ask::How> $crate::ask::Granted<R, How, $inner> for $name<$($use)*> {
             #[inline(always)]
             fn granted(
                 inner: $inner,
-                want: &$crate::ask::Want<R, H>,
+                want: &$crate::ask::Want<R, How>,
                 grant: $crate::ask::Grant,
             ) -> Self {
                 Self::new(inner, grant.hold(want))
             }
         }
+    };
+    (
+        $(#[$meta:meta])*
+        $name:ident [$($decl:tt)*] [$($use:tt)*] => $target:ty, $inner:ty, $access:ident, owned $raw:ty
+    ) => {
+        $(#[$meta])*
+        #[must_use = "if unused the lock is released at once"]
+        #[clippy::has_significant_drop]
+        pub struct $name<$($decl)*> {
+            held: $crate::checker::Held,
+            inner: $inner,
+            #[allow(dead_code, reason = "kept as long as the guard; read where one becomes another")]
+            keep: $crate::cell::Keep<R, $raw>,
+        }
 
-        impl<$($life,)? R: $crate::Rank, T> std::ops::Deref for $name<$($life,)? R, T> {
-            type Target = T;
+        impl<$($decl)*> $name<$($use)*> {
+            #[inline(always)]
+            fn new(
+                inner: $inner,
+                keep: $crate::cell::Keep<R, $raw>,
+                held: $crate::checker::Held,
+            ) -> Self {
+                Self { held, inner, keep }
+            }
+        }
+
+        $crate::guard::guard!(@traits $name [$($decl)*] [$($use)*] $target, $inner, $access);
+
+        #[cfg(feature = "tokio")]
+        impl<$($decl)*, How: $crate::ask::How>
+            $crate::ask::Granted<R, How, ($inner, $crate::cell::Keep<R, $raw>)> for $name<$($use)*>
+        {
+            #[inline(always)]
+            fn granted(
+                (inner, keep): ($inner, $crate::cell::Keep<R, $raw>),
+                want: &$crate::ask::Want<R, How>,
+                grant: $crate::ask::Grant,
+            ) -> Self {
+                Self::new(inner, keep, grant.hold(want))
+            }
+        }
+    };
+    (@traits $name:ident [$($decl:tt)*] [$($use:tt)*] $target:ty, $inner:ty, $access:ident) => {
+        impl<$($decl)*> std::ops::Deref for $name<$($use)*> {
+            type Target = $target;
 
             #[inline]
-            fn deref(&self) -> &T {
+            fn deref(&self) -> &$target {
                 &self.inner
             }
         }
 
-        $crate::guard::guard!(@$access $name $(<$life>)?);
+        $crate::guard::guard!(@$access $name [$($decl)*] [$($use)*] $target);
 
-        impl<$($life,)? R: $crate::Rank, T: std::fmt::Debug> std::fmt::Debug for $name<$($life,)? R, T> {
+        impl<$($decl)*> std::fmt::Debug for $name<$($use)*>
+        where
+            $target: std::fmt::Debug,
+        {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 std::fmt::Debug::fmt(&**self, f)
             }
         }
 
-        impl<$($life,)? R: $crate::Rank, T: std::fmt::Display> std::fmt::Display for $name<$($life,)? R, T> {
+        impl<$($decl)*> std::fmt::Display for $name<$($use)*>
+        where
+            $target: std::fmt::Display,
+        {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 std::fmt::Display::fmt(&**self, f)
             }
         }
-    };
-    (@fields $(#[$meta:meta])* $name:ident <$life:lifetime>, $inner:ty) => {
-        $(#[$meta])*
-        #[must_use = "if unused the lock is released at once"]
-        #[clippy::has_significant_drop]
-        pub struct $name<$life, R: $crate::Rank, T> {
-            inner: $inner,
-            #[expect(dead_code, reason = "held for its drop, after the lock itself is released")]
-            held: $crate::checker::Held,
-            rank: std::marker::PhantomData<fn() -> R>,
+
+        impl<$($decl)*> $crate::then::Ranked for $name<$($use)*> {
+            type Rank = R;
+        }
+
+        impl<$($decl)*> $name<$($use)*> {
+            /// The lock to be taken next, under this one: that its rank is above this one's is checked when
+            /// the program is compiled. What else is held is checked at run time as always.
+            pub fn then<'then, L: $crate::then::Ranked>(&self, lock: &'then L) -> &'then L
+            where
+                R: $crate::Rank,
+                L::Rank: $crate::Rank<Hierarchy = R::Hierarchy>,
+            {
+                const {
+                    $crate::then::assert_follows::<R, L::Rank>();
+                }
+                lock
+            }
+        }
+
+        impl<$($decl)*> $crate::hand_over::Sealed for $name<$($use)*> {
+            fn held(&mut self) -> &mut $crate::checker::Held {
+                &mut self.held
+            }
         }
     };
-    (@fields $(#[$meta:meta])* $name:ident, $inner:ty) => {
-        $(#[$meta])*
-        #[must_use = "if unused the lock is released at once"]
-        #[clippy::has_significant_drop]
-        pub struct $name<R: $crate::Rank, T> {
-            #[expect(dead_code, reason = "held for its drop, before the lock and its value are")]
-            held: $crate::checker::Held,
-            inner: $inner,
-            rank: std::marker::PhantomData<fn() -> R>,
-        }
-    };
-    (@read $name:ident $(<$life:lifetime>)?) => {};
-    (@write $name:ident $(<$life:lifetime>)?) => {
-        impl<$($life,)? R: $crate::Rank, T> std::ops::DerefMut for $name<$($life,)? R, T> {
+    (@read $name:ident [$($decl:tt)*] [$($use:tt)*] $target:ty) => {};
+    (@write $name:ident [$($decl:tt)*] [$($use:tt)*] $target:ty) => {
+        impl<$($decl)*> std::ops::DerefMut for $name<$($use)*> {
             #[inline]
-            fn deref_mut(&mut self) -> &mut T {
+            fn deref_mut(&mut self) -> &mut $target {
                 &mut self.inner
             }
         }
     };
 }
 
-pub(crate) use guard;
+/// Gives a guard `map` and `try_map`, which narrow it to a part of the value. `[..]` are its generics as
+/// declared and as used, then those of the narrowed guard, for a part of type `U`.
+macro_rules! map {
+    (
+        $name:ident [$($decl:tt)*] [$($use:tt)*] => $mapped:ident [$($to:tt)*],
+        $inner:path, [$($mut:ident)?] $target:ty, keep [$($keep:ident)?], part $($bound:tt)+
+    ) => {
+        impl<$($decl)*> $name<$($use)*> {
+            /// Narrows the guard to a part of the value. An associated function, so that it does not hide a
+            /// method of the value.
+            pub fn map<U: $($bound)+>(
+                this: Self,
+                part: impl FnOnce(&$($mut)? $target) -> &$($mut)? U,
+            ) -> $mapped<$($to)*> {
+                $mapped::new($inner(this.inner, part), $(this.$keep,)? this.held)
+            }
+        }
+    };
+}
+
+/// As `map`, for the function that may find no such part.
+macro_rules! try_map {
+    (
+        $name:ident [$($decl:tt)*] [$($use:tt)*] => $mapped:ident [$($to:tt)*],
+        $inner:path, [$($mut:ident)?] $target:ty, keep [$($keep:ident)?], part $($bound:tt)+
+    ) => {
+        impl<$($decl)*> $name<$($use)*> {
+            /// Narrows the guard to a part of the value if there is such a part, or gives the guard back.
+            ///
+            /// # Errors
+            /// The guard itself.
+            pub fn try_map<U: $($bound)+>(
+                this: Self,
+                part: impl FnOnce(&$($mut)? $target) -> Option<&$($mut)? U>,
+            ) -> Result<$mapped<$($to)*>, Self> {
+                match $inner(this.inner, part) {
+                    Ok(inner) => Ok($mapped::new(inner, $(this.$keep,)? this.held)),
+                    Err(inner) => Err(Self::new(inner, $(this.$keep,)? this.held)),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {guard, map, try_map};

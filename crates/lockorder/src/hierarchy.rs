@@ -104,6 +104,7 @@ macro_rules! hierarchy {
                 impl $crate::Rank for $class {
                     type Hierarchy = $name;
                     type Keys = $crate::__keys!($($keyed)?);
+                    const POSITION: u32 = $crate::__table::position(ROWS, $label) as u32;
 
                     #[inline(always)]
                     fn class() -> &'static $crate::Class {

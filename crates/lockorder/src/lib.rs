@@ -76,6 +76,7 @@
 
 mod ask;
 mod blocking;
+mod cell;
 #[cfg(any(debug_assertions, feature = "enforce"))]
 mod checker;
 #[cfg(not(any(debug_assertions, feature = "enforce")))]
@@ -85,26 +86,37 @@ mod class;
 mod error;
 mod event;
 mod guard;
+mod hand_over;
 mod hierarchy;
 mod judge;
+pub mod learned;
 mod lock;
 mod policy;
 mod report;
 pub mod testing;
+mod then;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod violation;
 
-pub use blocking::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use blocking::{
+    ArcFairMutexGuard, ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockWriteGuard, Condvar, FairMutex,
+    FairMutexGuard, Lazy, MappedFairMutexGuard, MappedMutexGuard, MappedReentrantMutexGuard,
+    MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard, OnceCell, ReentrantMutex,
+    ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+    WaitTimeoutResult,
+};
 #[cfg(feature = "tokio")]
 pub use checker::Branch;
 #[doc(hidden)]
 pub use class::table as __table;
 pub use class::{Class, Hierarchy, Keyed, Keying, Rank, Table, Unkeyed};
 pub use error::{AcquireError, TimedOut};
+pub use hand_over::{HandedOver, Transfer, hand_over};
 pub use judge::{Breach, Checker, Edge, LearnedOrder, Off, RankOrder, reset_checker, set_checker};
 pub use policy::{Policy, Suppression, set_policy, set_policy_of, suppress, suppressions};
 pub use report::{Acquisition, HeldLock, Holder, Mode};
+pub use then::Ranked;
 pub use violation::{Violation, ViolationKind};
 
 /// Whether this build checks the order: under `debug_assertions`, or with the feature `enforce`.

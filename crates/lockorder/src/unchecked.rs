@@ -1,7 +1,7 @@
 //! The checker of builds with checks off: the same names, and nothing behind them.
 
 use crate::ask::Ask;
-use crate::report::HeldLock;
+use crate::report::{HeldLock, Mode, Site};
 
 /// Where a lock would be recorded.
 #[derive(Clone, Copy)]
@@ -24,7 +24,38 @@ impl Asked {
     pub(crate) fn repeat(&mut self, _: &Ask) {}
 }
 
-pub(crate) struct Held;
+pub struct Held;
+
+impl Held {
+    pub(crate) fn part(&mut self) -> Parted {
+        Parted
+    }
+
+    pub(crate) fn change(&mut self, _: Mode) {}
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn split(&mut self, _: Mode, _: Mode) -> Self {
+        Self
+    }
+
+    pub(crate) fn check_change(&self, _: Mode, _: Site) {}
+
+    pub(crate) fn away<T>(&mut self, _: Site, unlocked: impl FnOnce(&dyn Fn()) -> T) -> T {
+        unlocked(&|| ())
+    }
+
+    pub(crate) fn wait<T>(&mut self, _: Site, wait: impl FnOnce() -> T) -> T {
+        wait()
+    }
+}
+
+pub(crate) struct Parted;
+
+impl Parted {
+    pub(crate) fn join(self) -> Held {
+        Held
+    }
+}
 
 #[inline(always)]
 pub(crate) fn admit(_: &Ask) -> Option<Place> {

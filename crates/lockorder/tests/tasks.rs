@@ -67,11 +67,11 @@ async fn every_way_to_wait_is_checked() {
         report_here(slots.clone().acquire_many_owned_within(2, limit)).await,
     ];
     reports.iter().for_each(|r| assert!(r.starts_with(ORDER) && r.contains(FILE), "{r}"));
-    assert!(mutex.try_lock().is_some() && mutex.clone().try_lock_owned().is_some());
-    assert!(low.try_read().is_some() && low.clone().try_write_owned().is_some());
-    assert!(slots.try_acquire().is_some() && slots.clone().try_acquire_owned().is_some());
-    assert!(slots.try_acquire_many(9).is_some() && slots.try_acquire_many(10).is_none());
-    assert!(slots.clone().try_acquire_many_owned(9).is_some());
+    assert!(mutex.try_lock().is_ok() && mutex.clone().try_lock_owned().is_ok());
+    assert!(low.try_read().is_ok() && low.clone().try_write_owned().is_ok());
+    assert!(slots.try_acquire().is_ok() && slots.clone().try_acquire_owned().is_ok());
+    assert!(slots.try_acquire_many(9).is_ok() && slots.try_acquire_many(10).is_err());
+    assert!(slots.clone().try_acquire_many_owned(9).is_ok());
     drop(held);
     drop((mutex.lock().await, low.read().await, slots.acquire().await));
 }

@@ -1,7 +1,20 @@
 //! Ranked locks that block the thread, over `parking_lot`.
 
+mod access;
+mod condvar;
 mod mutex;
+mod once;
+mod reentrant;
 mod rwlock;
 
-pub use mutex::{Mutex, MutexGuard};
-pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use condvar::{Condvar, WaitTimeoutResult};
+pub use mutex::{
+    ArcFairMutexGuard, ArcMutexGuard, FairMutex, FairMutexGuard, MappedFairMutexGuard,
+    MappedMutexGuard, Mutex, MutexGuard,
+};
+pub use once::{Lazy, OnceCell};
+pub use reentrant::{MappedReentrantMutexGuard, ReentrantMutex, ReentrantMutexGuard};
+pub use rwlock::{
+    ArcRwLockReadGuard, ArcRwLockWriteGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, RwLock,
+    RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+};

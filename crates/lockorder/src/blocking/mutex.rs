@@ -1,11 +1,12 @@
-use std::time::Duration;
+use bytemuck::TransparentWrapper;
 
+use super::access::{access, access_arc, release, share};
+use crate::Rank;
 use crate::ask::Exclusive;
-use crate::class::Cell;
-use crate::error::AcquireError;
-use crate::guard::guard;
+use crate::cell::Cell;
+use crate::checker::Held;
+use crate::guard::{guard, map, try_map};
 use crate::lock::lock;
-use crate::{Hierarchy, Rank};
 
 /// A [`parking_lot::Mutex`] with a place in the order.
 ///
@@ -16,75 +17,120 @@ use crate::{Hierarchy, Rank};
 ///         level 2 { Account = "account" [keyed] }
 ///     }
 /// }
-/// use lockorder::Mutex;
+/// use lockorder::{Mutex, MutexGuard};
 ///
 /// static LEDGER: Mutex<Ledger, u32> = Mutex::new(0);
-/// let account = Mutex::<Account, _>::keyed(17, 100);
+/// static HOUSE: Mutex<Account, (u32, &str)> = Mutex::keyed(17, (100, "the house"));
 ///
 /// let mut ledger = LEDGER.lock();
-/// *account.lock() -= 1;
+/// let mut balance = MutexGuard::map(HOUSE.lock(), |account| &mut account.0);
+/// *balance -= 1;
 /// *ledger += 1;
 /// ```
+#[derive(TransparentWrapper)]
 #[repr(transparent)]
 pub struct Mutex<R: Rank, T>(Cell<R, parking_lot::Mutex<T>>);
 
+/// A [`parking_lot::FairMutex`] with a place in the order: whoever waited longest is next.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Turn = "turn" } } }
+/// use lockorder::FairMutex;
+///
+/// static TURN: FairMutex<Turn, u32> = FairMutex::new(0);
+/// *TURN.lock() += 1;
+/// ```
+#[derive(TransparentWrapper)]
+#[repr(transparent)]
+pub struct FairMutex<R: Rank, T>(Cell<R, parking_lot::FairMutex<T>>);
+
 lock!(Mutex, parking_lot::Mutex<T>, parking_lot::const_mutex);
+lock!(FairMutex, parking_lot::FairMutex<T>, parking_lot::const_fair_mutex);
+share!(Mutex, parking_lot::Mutex<T>);
+share!(FairMutex, parking_lot::FairMutex<T>);
 
-impl<R: Rank, T> Mutex<R, T> {
-    /// Waits for the lock for as long as it takes.
-    ///
-    /// # Panics
-    /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
-    #[inline(always)]
-    #[track_caller]
-    pub fn lock(&self) -> MutexGuard<'_, R, T> {
-        let (inner, held) = self.want(Exclusive).by_thread().take(|| self.raw().lock());
-        MutexGuard::new(inner, held)
-    }
-
-    /// Waits for the lock for the time of its hierarchy.
-    ///
-    /// # Errors
-    /// [`AcquireError::TimedOut`], which says who holds it.
-    ///
-    /// # Panics
-    /// As [`lock`](Self::lock).
-    #[inline]
-    #[track_caller]
-    pub fn lock_timed(&self) -> Result<MutexGuard<'_, R, T>, AcquireError> {
-        self.lock_within(R::Hierarchy::table().timeout())
-    }
-
-    /// Waits for the lock for `limit` at most.
-    ///
-    /// # Errors
-    /// [`AcquireError::TimedOut`], which says who holds it.
-    ///
-    /// # Panics
-    /// As [`lock`](Self::lock).
-    #[inline]
-    #[track_caller]
-    pub fn lock_within(&self, limit: Duration) -> Result<MutexGuard<'_, R, T>, AcquireError> {
-        let ask = self.want(Exclusive).by_thread();
-        let (inner, held) = ask.take_within(limit, |limit| self.raw().try_lock_for(limit))?;
-        Ok(MutexGuard::new(inner, held))
-    }
-
-    /// Takes the lock if it is free. Cannot block, so it is never a violation.
-    #[inline]
-    #[track_caller]
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, R, T>> {
-        let inner = self.raw().try_lock()?;
-        Some(MutexGuard::new(inner, self.want(Exclusive).by_thread().hold_tried()))
-    }
-
-    /// Whether anybody holds it now.
-    pub fn is_locked(&self) -> bool {
-        self.raw().is_locked()
-    }
+access! {
+    Mutex, parking_lot::Mutex<T>, MutexGuard, Exclusive, "the lock":
+    lock, lock_timed, lock_within, try_lock, try_lock_for, try_lock_until
 }
+access! {
+    FairMutex, parking_lot::FairMutex<T>, FairMutexGuard, Exclusive, "the lock":
+    lock, lock_timed, lock_within, try_lock, try_lock_for, try_lock_until
+}
+access_arc! {
+    Mutex, parking_lot::Mutex<T>, ArcMutexGuard, Exclusive, "the lock": lock_arc, try_lock_arc
+}
+access_arc! {
+    FairMutex, parking_lot::FairMutex<T>, ArcFairMutexGuard, Exclusive, "the lock":
+    lock_arc, try_lock_arc
+}
+
+macro_rules! is_locked {
+    ($($lock:ident),*) => {$(
+        impl<R: Rank, T> $lock<R, T> {
+            /// Whether anybody holds it now.
+            pub fn is_locked(&self) -> bool {
+                self.raw().is_locked()
+            }
+        }
+    )*};
+}
+is_locked!(Mutex, FairMutex);
 
 guard! {
     /// Access to the value of a locked [`Mutex`]; releases the lock when dropped.
-    MutexGuard<'a>, parking_lot::MutexGuard<'a, T>, write
+    MutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T, parking_lot::MutexGuard<'a, T>, write
+}
+guard! {
+    /// Access to a part of the value of a locked [`Mutex`]: see [`MutexGuard::map`].
+    MappedMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
+    parking_lot::MappedMutexGuard<'a, T>, write
+}
+guard! {
+    /// Access to the value of a locked [`Mutex`] that it keeps alive: see [`Mutex::lock_arc`].
+    ArcMutexGuard [R: Rank, T] [R, T] => T,
+    parking_lot::ArcMutexGuard<parking_lot::RawMutex, T>, write, owned parking_lot::Mutex<T>
+}
+guard! {
+    /// Access to the value of a locked [`FairMutex`]; releases the lock when dropped.
+    FairMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T, parking_lot::FairMutexGuard<'a, T>, write
+}
+guard! {
+    /// Access to a part of the value of a locked [`FairMutex`]: see [`FairMutexGuard::map`].
+    MappedFairMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
+    parking_lot::MappedFairMutexGuard<'a, T>, write
+}
+guard! {
+    /// Access to the value of a locked [`FairMutex`] that it keeps alive: see [`FairMutex::lock_arc`].
+    ArcFairMutexGuard [R: Rank, T] [R, T] => T,
+    parking_lot::lock_api::ArcMutexGuard<parking_lot::RawFairMutex, T>, write,
+    owned parking_lot::FairMutex<T>
+}
+
+macro_rules! map_both {
+    ($($guard:ident: $inner:ident => $mapped:ident;)*) => {$(
+        map! {
+            $guard ['a, R: Rank, T: ?Sized] ['a, R, T] => $mapped ['a, R, U],
+            parking_lot::$inner::map, [mut] T, keep [], part ?Sized
+        }
+        try_map! {
+            $guard ['a, R: Rank, T: ?Sized] ['a, R, T] => $mapped ['a, R, U],
+            parking_lot::$inner::try_map, [mut] T, keep [], part ?Sized
+        }
+    )*};
+}
+map_both! {
+    MutexGuard: MutexGuard => MappedMutexGuard;
+    MappedMutexGuard: MappedMutexGuard => MappedMutexGuard;
+    FairMutexGuard: FairMutexGuard => MappedFairMutexGuard;
+    MappedFairMutexGuard: MappedFairMutexGuard => MappedFairMutexGuard;
+}
+release!(MutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] MutexGuard);
+release!(FairMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] FairMutexGuard);
+
+impl<'a, R: Rank, T: ?Sized> MutexGuard<'a, R, T> {
+    /// The wrapped guard and the record, for a condition variable.
+    pub(super) fn parts(&mut self) -> (&mut parking_lot::MutexGuard<'a, T>, &mut Held) {
+        (&mut self.inner, &mut self.held)
+    }
 }

@@ -1,143 +1,244 @@
-use std::time::Duration;
+use std::panic::Location;
+use std::time::{Duration, Instant};
 
-use crate::ask::{Exclusive, Shared};
-use crate::class::Cell;
-use crate::error::AcquireError;
-use crate::guard::guard;
+use bytemuck::TransparentWrapper;
+
+use super::access::{access, access_arc, release, share};
+use crate::ask::{Exclusive, Recursive, Shared, Upgradable};
+use crate::cell::Cell;
+use crate::guard::{guard, map, try_map};
 use crate::lock::lock;
-use crate::{Hierarchy, Rank};
+use crate::{Mode, Rank};
 
 /// A [`parking_lot::RwLock`] with a place in the order.
 ///
 /// One holder may not read it twice: a writer that queues between the two reads waits for the first and
-/// lets the second wait for itself.
+/// lets the second wait for itself. Where that is meant, [`read_recursive`](Self::read_recursive) passes
+/// the writers.
 ///
 /// ```
 /// lockorder::hierarchy! {
 ///     App { level 1 { Config = "config" } }
 /// }
-/// use lockorder::RwLock;
+/// use lockorder::{RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard};
 ///
 /// static CONFIG: RwLock<Config, u32> = RwLock::new(1);
 ///
 /// *CONFIG.write() += 1;
-/// assert_eq!(*CONFIG.read(), 2);
+/// let config = CONFIG.upgradable_read();
+/// if *config == 2 {
+///     let mut config = RwLockUpgradableReadGuard::upgrade(config);
+///     *config = 3;
+///     assert_eq!(*RwLockWriteGuard::downgrade(config), 3);
+/// }
 /// ```
+#[derive(TransparentWrapper)]
 #[repr(transparent)]
 pub struct RwLock<R: Rank, T>(Cell<R, parking_lot::RwLock<T>>);
 
 lock!(RwLock, parking_lot::RwLock<T>, parking_lot::const_rwlock);
+share!(RwLock, parking_lot::RwLock<T>);
+
+access! {
+    RwLock, parking_lot::RwLock<T>, RwLockReadGuard, Shared, "shared access":
+    read, read_timed, read_within, try_read, try_read_for, try_read_until
+}
+access! {
+    RwLock, parking_lot::RwLock<T>, RwLockReadGuard, Recursive,
+    "shared access, past waiting writers if somebody reads already,":
+    read_recursive, read_recursive_timed, read_recursive_within,
+    try_read_recursive, try_read_recursive_for, try_read_recursive_until
+}
+access! {
+    RwLock, parking_lot::RwLock<T>, RwLockUpgradableReadGuard, Upgradable,
+    "shared access that can become exclusive":
+    upgradable_read, upgradable_read_timed, upgradable_read_within,
+    try_upgradable_read, try_upgradable_read_for, try_upgradable_read_until
+}
+access! {
+    RwLock, parking_lot::RwLock<T>, RwLockWriteGuard, Exclusive, "exclusive access":
+    write, write_timed, write_within, try_write, try_write_for, try_write_until
+}
+access_arc! {
+    RwLock, parking_lot::RwLock<T>, ArcRwLockReadGuard, Shared, "shared access":
+    read_arc, try_read_arc
+}
+access_arc! {
+    RwLock, parking_lot::RwLock<T>, ArcRwLockWriteGuard, Exclusive, "exclusive access":
+    write_arc, try_write_arc
+}
 
 impl<R: Rank, T> RwLock<R, T> {
-    /// Waits for shared access for as long as it takes.
-    ///
-    /// # Panics
-    /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
-    #[inline(always)]
-    #[track_caller]
-    pub fn read(&self) -> RwLockReadGuard<'_, R, T> {
-        let (inner, held) = self.want(Shared).by_thread().take(|| self.raw().read());
-        RwLockReadGuard::new(inner, held)
-    }
-
-    /// Waits for shared access for the time of its hierarchy.
-    ///
-    /// # Errors
-    /// [`AcquireError::TimedOut`], which says who holds the lock.
-    ///
-    /// # Panics
-    /// As [`read`](Self::read).
-    #[inline]
-    #[track_caller]
-    pub fn read_timed(&self) -> Result<RwLockReadGuard<'_, R, T>, AcquireError> {
-        self.read_within(R::Hierarchy::table().timeout())
-    }
-
-    /// Waits for shared access for `limit` at most.
-    ///
-    /// # Errors
-    /// [`AcquireError::TimedOut`], which says who holds the lock.
-    ///
-    /// # Panics
-    /// As [`read`](Self::read).
-    #[inline]
-    #[track_caller]
-    pub fn read_within(&self, limit: Duration) -> Result<RwLockReadGuard<'_, R, T>, AcquireError> {
-        let ask = self.want(Shared).by_thread();
-        let (inner, held) = ask.take_within(limit, |limit| self.raw().try_read_for(limit))?;
-        Ok(RwLockReadGuard::new(inner, held))
-    }
-
-    /// Takes shared access if it is free. Cannot block, so it is never a violation.
-    #[inline]
-    #[track_caller]
-    pub fn try_read(&self) -> Option<RwLockReadGuard<'_, R, T>> {
-        let inner = self.raw().try_read()?;
-        Some(RwLockReadGuard::new(inner, self.want(Shared).by_thread().hold_tried()))
-    }
-
-    /// Waits for exclusive access for as long as it takes.
-    ///
-    /// # Panics
-    /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
-    #[inline(always)]
-    #[track_caller]
-    pub fn write(&self) -> RwLockWriteGuard<'_, R, T> {
-        let (inner, held) = self.want(Exclusive).by_thread().take(|| self.raw().write());
-        RwLockWriteGuard::new(inner, held)
-    }
-
-    /// Waits for exclusive access for the time of its hierarchy.
-    ///
-    /// # Errors
-    /// [`AcquireError::TimedOut`], which says who holds the lock.
-    ///
-    /// # Panics
-    /// As [`write`](Self::write).
-    #[inline]
-    #[track_caller]
-    pub fn write_timed(&self) -> Result<RwLockWriteGuard<'_, R, T>, AcquireError> {
-        self.write_within(R::Hierarchy::table().timeout())
-    }
-
-    /// Waits for exclusive access for `limit` at most.
-    ///
-    /// # Errors
-    /// [`AcquireError::TimedOut`], which says who holds the lock.
-    ///
-    /// # Panics
-    /// As [`write`](Self::write).
-    #[inline]
-    #[track_caller]
-    pub fn write_within(
-        &self,
-        limit: Duration,
-    ) -> Result<RwLockWriteGuard<'_, R, T>, AcquireError> {
-        let ask = self.want(Exclusive).by_thread();
-        let (inner, held) = ask.take_within(limit, |limit| self.raw().try_write_for(limit))?;
-        Ok(RwLockWriteGuard::new(inner, held))
-    }
-
-    /// Takes exclusive access if it is free. Cannot block, so it is never a violation.
-    #[inline]
-    #[track_caller]
-    pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, R, T>> {
-        let inner = self.raw().try_write()?;
-        Some(RwLockWriteGuard::new(inner, self.want(Exclusive).by_thread().hold_tried()))
-    }
-
     /// Whether anybody holds it now, on either side.
     pub fn is_locked(&self) -> bool {
         self.raw().is_locked()
+    }
+
+    /// Whether anybody has exclusive access now.
+    pub fn is_locked_exclusive(&self) -> bool {
+        self.raw().is_locked_exclusive()
     }
 }
 
 guard! {
     /// Shared access to the value of a [`RwLock`]; releases the lock when dropped.
-    RwLockReadGuard<'a>, parking_lot::RwLockReadGuard<'a, T>, read
+    RwLockReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T, parking_lot::RwLockReadGuard<'a, T>, read
 }
-
+guard! {
+    /// Shared access to a part of the value of a [`RwLock`]: see [`RwLockReadGuard::map`].
+    MappedRwLockReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
+    parking_lot::MappedRwLockReadGuard<'a, T>, read
+}
+guard! {
+    /// Shared access to the value of a [`RwLock`] that it keeps alive: see [`RwLock::read_arc`].
+    ArcRwLockReadGuard [R: Rank, T] [R, T] => T,
+    parking_lot::ArcRwLockReadGuard<parking_lot::RawRwLock, T>, read, owned parking_lot::RwLock<T>
+}
 guard! {
     /// Exclusive access to the value of a [`RwLock`]; releases the lock when dropped.
-    RwLockWriteGuard<'a>, parking_lot::RwLockWriteGuard<'a, T>, write
+    RwLockWriteGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
+    parking_lot::RwLockWriteGuard<'a, T>, write
+}
+guard! {
+    /// Exclusive access to a part of the value of a [`RwLock`]: see [`RwLockWriteGuard::map`].
+    MappedRwLockWriteGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
+    parking_lot::MappedRwLockWriteGuard<'a, T>, write
+}
+guard! {
+    /// Exclusive access to the value of a [`RwLock`] that it keeps alive: see [`RwLock::write_arc`].
+    ArcRwLockWriteGuard [R: Rank, T] [R, T] => T,
+    parking_lot::ArcRwLockWriteGuard<parking_lot::RawRwLock, T>, write, owned parking_lot::RwLock<T>
+}
+guard! {
+    /// Shared access to the value of a [`RwLock`] beside other readers, which can become exclusive;
+    /// releases the lock when dropped.
+    RwLockUpgradableReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
+    parking_lot::RwLockUpgradableReadGuard<'a, T>, read
+}
+
+macro_rules! map_both {
+    ($($guard:ident => $mapped:ident [$($mut:ident)?];)*) => {$(
+        map! {
+            $guard ['a, R: Rank, T: ?Sized] ['a, R, T] => $mapped ['a, R, U],
+            parking_lot::$guard::map, [$($mut)?] T, keep [], part ?Sized
+        }
+        try_map! {
+            $guard ['a, R: Rank, T: ?Sized] ['a, R, T] => $mapped ['a, R, U],
+            parking_lot::$guard::try_map, [$($mut)?] T, keep [], part ?Sized
+        }
+    )*};
+}
+map_both! {
+    RwLockReadGuard => MappedRwLockReadGuard [];
+    MappedRwLockReadGuard => MappedRwLockReadGuard [];
+    RwLockWriteGuard => MappedRwLockWriteGuard [mut];
+    MappedRwLockWriteGuard => MappedRwLockWriteGuard [mut];
+}
+release!(RwLockReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] RwLockReadGuard);
+release!(RwLockWriteGuard ['a, R: Rank, T: ?Sized] ['a, R, T] RwLockWriteGuard);
+release!(RwLockUpgradableReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] RwLockUpgradableReadGuard);
+
+impl<'a, R: Rank, T: ?Sized> RwLockWriteGuard<'a, R, T> {
+    /// Lets readers in, without letting another writer in before.
+    pub fn downgrade(mut this: Self) -> RwLockReadGuard<'a, R, T> {
+        this.held.change(Mode::Shared);
+        RwLockReadGuard::new(parking_lot::RwLockWriteGuard::downgrade(this.inner), this.held)
+    }
+
+    /// Lets readers in, and can become exclusive again.
+    pub fn downgrade_to_upgradable(mut this: Self) -> RwLockUpgradableReadGuard<'a, R, T> {
+        this.held.change(Mode::Upgradable);
+        let inner = parking_lot::RwLockWriteGuard::downgrade_to_upgradable(this.inner);
+        RwLockUpgradableReadGuard::new(inner, this.held)
+    }
+}
+
+impl<'a, R: Rank, T: ?Sized> RwLockUpgradableReadGuard<'a, R, T> {
+    /// Waits for the readers to leave. What was locked since counts, as for any other wait.
+    ///
+    /// # Panics
+    /// If the wait could deadlock and the [`Policy`](crate::Policy) is `Panic`.
+    #[track_caller]
+    pub fn upgrade(mut this: Self) -> RwLockWriteGuard<'a, R, T> {
+        this.held.check_change(Mode::Exclusive, Location::caller());
+        let inner = parking_lot::RwLockUpgradableReadGuard::upgrade(this.inner);
+        this.held.change(Mode::Exclusive);
+        RwLockWriteGuard::new(inner, this.held)
+    }
+
+    /// Becomes exclusive if no reader is there. Cannot block, so it is never a violation.
+    ///
+    /// # Errors
+    /// The guard itself.
+    pub fn try_upgrade(mut this: Self) -> Result<RwLockWriteGuard<'a, R, T>, Self> {
+        match parking_lot::RwLockUpgradableReadGuard::try_upgrade(this.inner) {
+            Ok(inner) => {
+                this.held.change(Mode::Exclusive);
+                Ok(RwLockWriteGuard::new(inner, this.held))
+            }
+            Err(inner) => Err(Self::new(inner, this.held)),
+        }
+    }
+
+    /// Waits for the readers to leave, for `limit` at most.
+    ///
+    /// # Errors
+    /// The guard itself.
+    ///
+    /// # Panics
+    /// As [`upgrade`](Self::upgrade).
+    #[track_caller]
+    pub fn try_upgrade_for(
+        mut this: Self,
+        limit: Duration,
+    ) -> Result<RwLockWriteGuard<'a, R, T>, Self> {
+        this.held.check_change(Mode::Exclusive, Location::caller());
+        match parking_lot::RwLockUpgradableReadGuard::try_upgrade_for(this.inner, limit) {
+            Ok(inner) => {
+                this.held.change(Mode::Exclusive);
+                Ok(RwLockWriteGuard::new(inner, this.held))
+            }
+            Err(inner) => Err(Self::new(inner, this.held)),
+        }
+    }
+
+    /// Waits for the readers to leave, until a point in time.
+    ///
+    /// # Errors
+    /// The guard itself.
+    ///
+    /// # Panics
+    /// As [`upgrade`](Self::upgrade).
+    #[track_caller]
+    pub fn try_upgrade_until(this: Self, end: Instant) -> Result<RwLockWriteGuard<'a, R, T>, Self> {
+        Self::try_upgrade_for(this, end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Runs `f` with exclusive access, once the readers have left.
+    ///
+    /// # Panics
+    /// As [`upgrade`](Self::upgrade).
+    #[track_caller]
+    pub fn with_upgraded<U>(&mut self, f: impl FnOnce(&mut T) -> U) -> U {
+        self.held.check_change(Mode::Exclusive, Location::caller());
+        self.inner.with_upgraded(f)
+    }
+
+    /// Gives up the right to become exclusive.
+    pub fn downgrade(mut this: Self) -> RwLockReadGuard<'a, R, T> {
+        this.held.change(Mode::Shared);
+        RwLockReadGuard::new(
+            parking_lot::RwLockUpgradableReadGuard::downgrade(this.inner),
+            this.held,
+        )
+    }
+}
+
+impl<R: Rank, T> ArcRwLockWriteGuard<R, T> {
+    /// Lets readers in, without letting another writer in before.
+    pub fn downgrade(mut this: Self) -> ArcRwLockReadGuard<R, T> {
+        this.held.change(Mode::Shared);
+        let inner = parking_lot::ArcRwLockWriteGuard::downgrade(this.inner);
+        ArcRwLockReadGuard::new(inner, this.keep, this.held)
+    }
 }

@@ -101,6 +101,7 @@ impl Block {
     }
 
     /// Whether nothing is live in it. For the owner.
+    #[cfg(feature = "tokio")]
     #[inline(always)]
     pub(super) fn is_clear(&'static self) -> bool {
         self.live().0 == Top::EMPTY

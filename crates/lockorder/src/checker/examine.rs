@@ -12,7 +12,7 @@ use crate::Class;
 use crate::ask::{Ask, Keeper};
 use crate::judge::{self, Breach, Checker, LearnedOrder, RankOrder};
 use crate::report::{Acquisition, Mode};
-use crate::violation::Violation;
+use crate::violation::{Violation, ViolationKind};
 
 /// Looks at every lock that counts but `except`; true if the acquisition was reported.
 pub(super) fn reports(ask: &Ask, except: Option<&'static Slot>) -> bool {
@@ -36,6 +36,18 @@ pub(super) fn reports(ask: &Ask, except: Option<&'static Slot>) -> bool {
         return false;
     };
     report(ask, breach, &held, acquisitions);
+    true
+}
+
+/// Reports that a condition variable is waited for while any other lock is held.
+pub(super) fn reports_wait(ask: &Ask) -> bool {
+    if local::is_reporting() || gate::has(gate::PLUGGED) {
+        return false;
+    }
+    let held = held_by_caller(ask.keeper);
+    let Some(last) = held.len().checked_sub(1) else { return false };
+    let acquisitions = held.iter().map(|h| h.record.acquisition()).collect();
+    report(ask, Breach::new(ViolationKind::CondvarWait, last), &held, acquisitions);
     true
 }
 

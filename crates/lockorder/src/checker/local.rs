@@ -281,7 +281,17 @@ pub(super) use futures::{admit_to_task, base, holder, lineage, only_block, tag, 
 
 #[cfg(not(feature = "tokio"))]
 mod no_futures {
+    use super::super::block::Place;
     use super::{Block, Keeper, Lineage, Tag, known_thread};
+    use crate::ask::Ask;
+
+    pub(in super::super) fn admit_to_task(_: &Ask) -> Option<Place> {
+        None
+    }
+
+    pub(in super::super) fn holder() -> Option<&'static Block> {
+        None
+    }
 
     pub(in super::super) fn only_block(_: Keeper) -> Option<Option<&'static Block>> {
         Some(known_thread())
@@ -301,4 +311,4 @@ mod no_futures {
 }
 
 #[cfg(not(feature = "tokio"))]
-pub(super) use no_futures::{lineage, only_block, tag, task};
+pub(super) use no_futures::{admit_to_task, holder, lineage, only_block, tag, task};

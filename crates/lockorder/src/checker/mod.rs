@@ -26,6 +26,8 @@ mod sync;
 #[cfg(feature = "tokio")]
 mod tasks;
 
+use std::cell::Cell;
+
 pub(crate) use block::Place;
 #[cfg(feature = "tokio")]
 pub use branch::Branch;
@@ -35,13 +37,12 @@ pub(crate) use snapshot::{holders, snapshot};
 
 use crate::ask::{Ask, Keeper};
 use crate::event;
-use crate::report::Mode;
+use crate::report::{Mode, Site};
 
 /// When an acquisition began (0 if nobody listens), and what the check said.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
     at: u64,
-    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only futures check again"))]
     reported: bool,
 }
 
@@ -59,7 +60,7 @@ impl Asked {
 }
 
 /// A held lock's record: cleared when it is dropped, on any thread.
-pub(crate) struct Held {
+pub struct Held {
     /// `None` where the thread was past recording.
     slot: Option<&'static Slot>,
 }
@@ -72,9 +73,7 @@ pub(crate) fn admit(ask: &Ask) -> Option<Place> {
             Some(block) if gate::word() == 0 => block.admit(ask),
             _ => None,
         },
-        #[cfg(feature = "tokio")]
         Keeper::Task if gate::word() == gate::TASKS => local::admit_to_task(ask),
-        #[cfg(feature = "tokio")]
         Keeper::Task => None,
     }
 }
@@ -91,7 +90,6 @@ impl Place {
 #[inline(never)]
 pub(crate) fn check(ask: Ask) -> Asked {
     gate::ask_once();
-    #[cfg(feature = "tokio")]
     if matches!(ask.keeper, Keeper::Task) {
         gate::set(gate::TASKS);
     }
@@ -105,7 +103,6 @@ pub(crate) fn hold(ask: Ask, asked: Asked) -> Held {
     let (block, tag) = match ask.keeper {
         _ if matches!(ask.mode, Mode::Permits(0)) => (None, 0),
         Keeper::Thread => (local::thread(), local::tag()),
-        #[cfg(feature = "tokio")]
         Keeper::Task => {
             gate::set(gate::TASKS);
             (local::holder(), 0)
@@ -128,6 +125,86 @@ pub(crate) fn plugged(is_set: bool) {
     match is_set {
         true => gate::set(gate::PLUGGED),
         false => gate::clear(gate::PLUGGED),
+    }
+}
+
+/// What a lock was held as, while nobody holds it: for a lock that is given away or taken back.
+pub(crate) struct Parted(Option<Record>);
+
+impl Held {
+    /// A lock that is held by nobody whose locks are recorded.
+    pub(crate) const NOBODY: Self = Self { slot: None };
+
+    /// Ends the record, as if the lock was released.
+    pub(crate) fn part(&mut self) -> Parted {
+        let record = self.slot.and_then(Slot::read);
+        *self = Self::NOBODY;
+        Parted(record)
+    }
+
+    /// Records that the lock is held in another mode from now on. For the owner of the guard.
+    pub(crate) fn change(&mut self, mode: Mode) {
+        if let Some(slot) = self.slot {
+            slot.change(mode);
+        }
+    }
+
+    /// Divides permits: this record has `rest` from now on, and the new one `part`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn split(&mut self, rest: Mode, part: Mode) -> Self {
+        let parted = Parted(self.slot.and_then(Slot::read));
+        self.change(rest);
+        let ask = parted.0.and_then(|record| parted.ask(record.site));
+        ask.map_or(Self::NOBODY, |ask| hold(Ask { mode: part, ..ask }, Asked::NEVER))
+    }
+
+    /// Checks a wait for the same lock in another mode: what else is held counts.
+    pub(crate) fn check_change(&self, mode: Mode, site: Site) {
+        let parted = Parted(self.slot.and_then(Slot::read));
+        if let Some(ask) = parted.ask(site) {
+            examine::reports(&Ask { mode, ..ask }, self.slot);
+        }
+    }
+
+    /// Runs `unlocked`, which releases the lock and waits for it again. It is given what checks the second
+    /// wait, to be called before it begins.
+    pub(crate) fn away<T>(&mut self, site: Site, unlocked: impl FnOnce(&dyn Fn()) -> T) -> T {
+        let Some(ask) = self.part().ask(site) else { return unlocked(&|| ()) };
+        let asked = Cell::new(Asked::NEVER);
+        let result = unlocked(&|| asked.set(check(ask)));
+        *self = hold(ask, asked.get());
+        result
+    }
+
+    /// As [`away`](Self::away) for a condition variable: nothing else may be held while it is waited for.
+    pub(crate) fn wait<T>(&mut self, site: Site, wait: impl FnOnce() -> T) -> T {
+        let Some(ask) = self.part().ask(site) else { return wait() };
+        let at = check_wait(&ask);
+        let result = wait();
+        *self = hold(ask, at);
+        result
+    }
+}
+
+fn check_wait(ask: &Ask) -> Asked {
+    let asked = check(*ask);
+    let reported = asked.reported || examine::reports_wait(ask);
+    Asked { reported, ..asked }
+}
+
+impl Parted {
+    /// Records the lock as the caller's.
+    pub(crate) fn join(self) -> Held {
+        let site = self.0.map(|record| record.site);
+        match site.and_then(|site| self.ask(site)) {
+            Some(ask) => hold(ask, Asked::NEVER),
+            None => Held::NOBODY,
+        }
+    }
+
+    fn ask(&self, site: Site) -> Option<Ask> {
+        let Record { class, instance, key, mode, keeper, .. } = self.0?;
+        Some(Ask { class, key, instance, mode, site, keeper })
     }
 }
 

@@ -12,7 +12,7 @@ use super::local::Tag;
 use super::registry::{self, Id};
 use super::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::Class;
-use crate::ask::Ask;
+use crate::ask::{Ask, Keeper};
 use crate::event;
 use crate::report::{Acquisition, Mode, Site};
 
@@ -43,6 +43,7 @@ const KEYED: u64 = 1 << 5;
 const UPGRADABLE: u64 = 1 << 6;
 const MODE: u64 = SHARED | UPGRADABLE | PERMITS;
 const ID_SHIFT: u32 = 8;
+const ASYNC: u64 = 1 << 7;
 const COUNT: u64 = 1 << 32;
 
 /// What a slot says while it is live.
@@ -53,6 +54,7 @@ pub(super) struct Record {
     pub(super) instance: usize,
     pub(super) key: u64,
     pub(super) mode: Mode,
+    pub(super) keeper: Keeper,
     /// The task or branch that took it, if the block does not say.
     pub(super) tag: Tag,
     pub(super) since: u64,
@@ -84,20 +86,13 @@ impl Slot {
         // sees that the last one had ended.
         self.site.store(Some(ask.site));
         self.instance.store(ask.instance, Ordering::Release);
-        let mut flags = LIVE;
+        let mut flags = LIVE | mode_bits(ask.mode) | keeper_bits(ask.keeper);
         if ask.class.is_keyed() {
             self.key.store(ask.key, Ordering::Release);
             flags |= KEYED;
         }
-        match ask.mode {
-            Mode::Exclusive => {}
-            Mode::Shared => flags |= SHARED,
-            Mode::Upgradable => flags |= UPGRADABLE,
-            Mode::Recursive => flags |= SHARED | UPGRADABLE,
-            Mode::Permits(n) => {
-                self.permits.store(n, Ordering::Release);
-                flags |= PERMITS;
-            }
+        if let Mode::Permits(n) = ask.mode {
+            self.permits.store(n, Ordering::Release);
         }
         if tag != 0 {
             self.tag.store(tag, Ordering::Release);
@@ -127,6 +122,15 @@ impl Slot {
     /// Ends the record. For the one owner of its guard, on any thread.
     pub(super) fn clear(&self) {
         self.state.store(self.state.load(Ordering::Relaxed) & !LIVE, Ordering::Release);
+    }
+
+    /// Changes the mode. For the one owner of its guard, on any thread.
+    pub(super) fn change(&self, mode: Mode) {
+        let state = self.state.load(Ordering::Relaxed);
+        if let Mode::Permits(n) = mode {
+            self.permits.store(n, Ordering::Release);
+        }
+        self.state.store(state & !MODE | mode_bits(mode), Ordering::Release);
     }
 
     /// Passes the record on, if it is `from`'s. For its holder only.
@@ -160,11 +164,38 @@ impl Slot {
                 PERMITS => Mode::Permits(self.permits.load(Ordering::Relaxed)),
                 _ => Mode::Recursive,
             },
+            keeper: keeper(state.0),
             tag: if_set(TAGGED, &self.tag),
             since: if_set(TIMED, &self.since),
         };
         fence(Ordering::Acquire);
         (self.state.load(Ordering::Relaxed) == state.0).then_some(record)
+    }
+}
+
+#[inline(always)]
+const fn mode_bits(mode: Mode) -> u64 {
+    match mode {
+        Mode::Exclusive => 0,
+        Mode::Shared => SHARED,
+        Mode::Upgradable => UPGRADABLE,
+        Mode::Recursive => SHARED | UPGRADABLE,
+        Mode::Permits(_) => PERMITS,
+    }
+}
+
+#[inline(always)]
+const fn keeper_bits(keeper: Keeper) -> u64 {
+    match keeper {
+        Keeper::Thread => 0,
+        Keeper::Task => ASYNC,
+    }
+}
+
+const fn keeper(state: u64) -> Keeper {
+    match state & ASYNC {
+        0 => Keeper::Thread,
+        _ => Keeper::Task,
     }
 }
 
@@ -191,8 +222,8 @@ impl State {
 impl Record {
     /// What is asked for, as it would be recorded.
     pub(super) fn of(ask: &Ask) -> Self {
-        let Ask { class, site, instance, key, mode, .. } = *ask;
-        Self { class, site, instance, key, mode, tag: 0, since: 0 }
+        let Ask { class, site, instance, key, mode, keeper } = *ask;
+        Self { class, site, instance, key, mode, keeper, tag: 0, since: 0 }
     }
 
     pub(super) fn acquisition(&self) -> Acquisition {

@@ -4,13 +4,19 @@
 //! wherever the task runs; arms of one `join!` or `select!` count as one task unless each is wrapped in
 //! [`branch`](crate::branch).
 
+mod access;
 mod mutex;
+mod once;
+mod permit;
 mod rwlock;
 mod semaphore;
 mod wait;
 
-pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard};
+pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
+pub use once::OnceCell;
+pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use rwlock::{
-    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard,
+    RwLockWriteGuard,
 };
-pub use semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+pub use semaphore::Semaphore;

@@ -3,14 +3,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytemuck::{TransparentWrapper, TransparentWrapperAlloc};
+use tokio::sync::TryLockError;
 
+use super::access::{access, share};
 use super::wait;
+use crate::Rank;
 use crate::ask::Exclusive;
-use crate::class::{Cell, KeyingExt};
+use crate::cell::Cell;
 use crate::error::AcquireError;
-use crate::guard::guard;
+use crate::guard::{guard, map, try_map};
 use crate::lock::lock;
-use crate::{Hierarchy, Rank};
 
 /// A [`tokio::sync::Mutex`] with a place in the order.
 ///
@@ -38,115 +40,60 @@ use crate::{Hierarchy, Rank};
 pub struct Mutex<R: Rank, T>(Cell<R, tokio::sync::Mutex<T>>);
 
 lock!(Mutex, tokio::sync::Mutex<T>, tokio::sync::Mutex::const_new);
+share!(Mutex, tokio::sync::Mutex<T>);
+
+access! {
+    Mutex, tokio::sync::Mutex<T>, MutexGuard, OwnedMutexGuard, Exclusive, "the lock":
+    lock, lock_timed, lock_within, try_lock, blocking_lock,
+    lock_owned, lock_owned_timed, lock_owned_within, try_lock_owned
+}
 
 impl<R: Rank, T> Mutex<R, T> {
-    /// Waits for the lock for as long as it takes.
-    ///
-    /// # Cancel safety
-    /// Dropping the future gives up the place in the queue and leaves nothing behind.
-    ///
-    /// # Panics
-    /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
-    #[track_caller]
-    pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, R, T>> {
-        wait::forever(self.want(Exclusive), || self.raw().try_lock().ok(), self.raw().lock())
-    }
-
-    /// Waits for the lock for the time of its hierarchy.
-    ///
-    /// # Errors
-    /// [`AcquireError::TimedOut`], which says who holds the lock.
-    ///
-    /// # Cancel safety
-    /// Dropping the future gives up the place in the queue and leaves nothing behind.
-    ///
-    /// # Panics
-    /// As [`lock`](Self::lock); and outside a tokio runtime with time enabled, if it has to wait.
-    #[track_caller]
-    pub fn lock_timed(&self) -> impl Future<Output = Result<MutexGuard<'_, R, T>, AcquireError>> {
-        self.lock_within(R::Hierarchy::table().timeout())
-    }
-
-    /// Waits for the lock for `limit` at most.
-    ///
-    /// # Errors
-    /// [`AcquireError::TimedOut`], which says who holds the lock.
-    ///
-    /// # Cancel safety
-    /// Dropping the future gives up the place in the queue and leaves nothing behind.
-    ///
-    /// # Panics
-    /// As [`lock_timed`](Self::lock_timed).
-    #[track_caller]
-    pub fn lock_within(
-        &self,
-        limit: Duration,
-    ) -> impl Future<Output = Result<MutexGuard<'_, R, T>, AcquireError>> {
-        wait::within(self.want(Exclusive), limit, self.raw().lock())
-    }
-
-    /// Takes the lock if it is free. Cannot wait, so it is never a violation.
-    #[track_caller]
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, R, T>> {
-        let inner = self.raw().try_lock().ok()?;
-        Some(MutexGuard::new(inner, self.want(Exclusive).by_task().hold_tried()))
-    }
-
-    /// As [`lock`](Self::lock), with a guard that owns its lock and may travel.
-    ///
-    /// # Cancel safety
-    /// Dropping the future gives up the place in the queue and leaves nothing behind.
-    ///
-    /// # Panics
-    /// As [`lock`](Self::lock).
-    #[track_caller]
-    pub fn lock_owned(self: Arc<Self>) -> impl Future<Output = OwnedMutexGuard<R, T>> {
-        wait::forever(self.want(Exclusive), || None, self.share().lock_owned())
-    }
-
-    /// As [`lock_within`](Self::lock_within), with a guard that owns its lock and may travel.
-    ///
-    /// # Errors
-    /// [`AcquireError::TimedOut`], which says who holds the lock.
-    ///
-    /// # Cancel safety
-    /// Dropping the future gives up the place in the queue and leaves nothing behind.
-    ///
-    /// # Panics
-    /// As [`lock_timed`](Self::lock_timed).
-    #[track_caller]
-    pub fn lock_owned_within(
-        self: Arc<Self>,
-        limit: Duration,
-    ) -> impl Future<Output = Result<OwnedMutexGuard<R, T>, AcquireError>> {
-        wait::within(self.want(Exclusive), limit, self.share().lock_owned())
-    }
-
-    /// As [`try_lock`](Self::try_lock), with a guard that owns its lock and may travel.
-    #[track_caller]
-    pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedMutexGuard<R, T>> {
-        let want = self.want(Exclusive);
-        let inner = self.share().try_lock_owned().ok()?;
-        Some(OwnedMutexGuard::new(inner, want.by_task().hold_tried()))
-    }
-
     /// Whether anybody holds it now, or is about to.
     pub fn is_locked(&self) -> bool {
         self.raw().try_lock().is_err()
-    }
-
-    fn share(self: Arc<Self>) -> Arc<tokio::sync::Mutex<T>> {
-        R::Keys::share(Self::peel_arc(self))
     }
 }
 
 guard! {
     /// Access to the value of a locked [`Mutex`]; releases the lock when dropped.
-    MutexGuard<'a>, tokio::sync::MutexGuard<'a, T>, write
+    MutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T, tokio::sync::MutexGuard<'a, T>, write
 }
-
+guard! {
+    /// Access to a part of the value of a locked [`Mutex`]: see [`MutexGuard::map`].
+    MappedMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
+    tokio::sync::MappedMutexGuard<'a, T>, write
+}
 guard! {
     /// Access to the value of a locked [`Mutex`] that it keeps alive; releases the lock when dropped, on
     /// whatever thread and in whatever task.
-    OwnedMutexGuard, tokio::sync::OwnedMutexGuard<T>, write
+    OwnedMutexGuard [R: Rank, T] [R, T] => T,
+    tokio::sync::OwnedMutexGuard<T>, write, owned tokio::sync::Mutex<T>
+}
+guard! {
+    /// Access to a part of the value of a locked [`Mutex`] that it keeps alive: see
+    /// [`OwnedMutexGuard::map`].
+    OwnedMappedMutexGuard [R: Rank, T, U: ?Sized] [R, T, U] => U,
+    tokio::sync::OwnedMappedMutexGuard<T, U>, write, owned tokio::sync::Mutex<T>
+}
+
+macro_rules! map_both {
+    ($($guard:ident [$($decl:tt)*] [$($use:tt)*] $target:ident
+        => $mapped:ident [$($to:tt)*] keep [$($keep:ident)?];)*) => {$(
+        map! {
+            $guard [$($decl)*] [$($use)*] => $mapped [$($to)*],
+            tokio::sync::$guard::map, [mut] $target, keep [$($keep)?], part Sized
+        }
+        try_map! {
+            $guard [$($decl)*] [$($use)*] => $mapped [$($to)*],
+            tokio::sync::$guard::try_map, [mut] $target, keep [$($keep)?], part Sized
+        }
+    )*};
+}
+map_both! {
+    MutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] T => MappedMutexGuard ['a, R, U] keep [];
+    MappedMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] T => MappedMutexGuard ['a, R, U] keep [];
+    OwnedMutexGuard [R: Rank, T] [R, T] T => OwnedMappedMutexGuard [R, T, U] keep [keep];
+    OwnedMappedMutexGuard [R: Rank, T, V: ?Sized] [R, T, V] V
+        => OwnedMappedMutexGuard [R, T, U] keep [keep];
 }

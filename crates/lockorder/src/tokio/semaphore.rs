@@ -1,22 +1,22 @@
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytemuck::{TransparentWrapper, TransparentWrapperAlloc};
-use tokio::sync::AcquireError as ClosedError;
+use tokio::sync::TryAcquireError;
 
+use super::permit::{OwnedSemaphorePermit, SemaphorePermit};
 use super::wait;
-use crate::ask::{Grant, Granted, Permits, Want};
-use crate::checker::Held;
-use crate::class::{Cell, KeyedCell, KeyingExt};
+use crate::ask::{Permits, Want};
+use crate::cell::{Beside, Cell, Keep, Keying, placed};
 use crate::error::AcquireError;
+use crate::learned::{Learned, Placed};
 use crate::{Hierarchy, Keyed, Rank, Unkeyed};
 
 type Raw = tokio::sync::Semaphore;
-type Wanted<R> = Want<R, Permits>;
+pub(super) type Wanted<R> = Want<R, Permits>;
 
 /// A [`tokio::sync::Semaphore`] with a place in the order.
 ///
@@ -57,14 +57,24 @@ impl<R: Rank<Keys = Keyed>> Semaphore<R> {
     ///
     /// # Panics
     /// If `permits` exceeds [`tokio::sync::Semaphore::MAX_PERMITS`].
-    pub fn keyed(key: u64, permits: usize) -> Self {
-        Self(KeyedCell::new(key, Raw::new(permits)))
+    pub const fn keyed(key: u64, permits: usize) -> Self {
+        Self(Beside::new(key, Raw::const_new(permits)))
     }
 
     /// Its key.
     pub fn key(&self) -> u64 {
         R::Keys::name(&self.0)
     }
+}
+
+impl Semaphore<Learned> {
+    pub(crate) const fn unranked(place: Placed, permits: usize) -> Self {
+        Self(placed(place, Raw::const_new(permits)))
+    }
+}
+
+impl<R: Rank> crate::then::Ranked for Semaphore<R> {
+    type Rank = R;
 }
 
 impl<R: Rank> Semaphore<R> {
@@ -158,20 +168,22 @@ impl<R: Rank> Semaphore<R> {
     }
 
     /// Takes a permit if one is free. Cannot wait, so it is never a violation.
+    ///
+    /// # Errors
+    /// If none is free, or the semaphore is closed.
     #[track_caller]
-    pub fn try_acquire(&self) -> Option<SemaphorePermit<'_, R>> {
+    pub fn try_acquire(&self) -> Result<SemaphorePermit<'_, R>, TryAcquireError> {
         self.try_acquire_many(1)
     }
 
     /// Takes `n` permits if so many are free. Cannot wait, so it is never a violation.
+    ///
+    /// # Errors
+    /// If they are not free, or the semaphore is closed.
     #[track_caller]
-    pub fn try_acquire_many(&self, n: u32) -> Option<SemaphorePermit<'_, R>> {
-        let inner = self.raw().try_acquire_many(n).ok()?;
-        Some(SemaphorePermit {
-            inner,
-            held: self.want(n).by_task().hold_tried(),
-            rank: PhantomData,
-        })
+    pub fn try_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_, R>, TryAcquireError> {
+        let inner = self.raw().try_acquire_many(n)?;
+        Ok(SemaphorePermit::new(inner, self.want(n).by_task().hold_tried()))
     }
 
     /// As [`acquire`](Self::acquire), with a permit that owns its semaphore and may travel.
@@ -206,7 +218,9 @@ impl<R: Rank> Semaphore<R> {
         self: Arc<Self>,
         n: u32,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
-        wait::forever(self.want(n), || None, self.share().acquire_many_owned(n))
+        let want = self.want(n);
+        let (raw, keep) = self.share();
+        wait::forever(want, || None, wait::keeping(raw.acquire_many_owned(n), keep))
     }
 
     /// As [`acquire_within`](Self::acquire_within), with a permit that owns its semaphore and may travel.
@@ -245,21 +259,67 @@ impl<R: Rank> Semaphore<R> {
         limit: Duration,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit<R>, AcquireError>> {
         let want = self.want(n);
-        async move { wait::within(want, limit, self.share().acquire_many_owned(n)).await? }
+        let (raw, keep) = self.share();
+        let wait = wait::keeping(raw.acquire_many_owned(n), keep);
+        async move { wait::within(want, limit, wait).await? }
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a permit that owns its semaphore and may travel.
+    ///
+    /// # Errors
+    /// As [`try_acquire`](Self::try_acquire).
     #[track_caller]
-    pub fn try_acquire_owned(self: Arc<Self>) -> Option<OwnedSemaphorePermit<R>> {
+    pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit<R>, TryAcquireError> {
         self.try_acquire_many_owned(1)
     }
 
     /// As [`try_acquire_many`](Self::try_acquire_many), with a permit that owns its semaphore and may travel.
+    ///
+    /// # Errors
+    /// As [`try_acquire_many`](Self::try_acquire_many).
     #[track_caller]
-    pub fn try_acquire_many_owned(self: Arc<Self>, n: u32) -> Option<OwnedSemaphorePermit<R>> {
+    pub fn try_acquire_many_owned(
+        self: Arc<Self>,
+        n: u32,
+    ) -> Result<OwnedSemaphorePermit<R>, TryAcquireError> {
         let want = self.want(n);
-        let inner = self.share().try_acquire_many_owned(n).ok()?;
-        Some(OwnedSemaphorePermit { inner, held: want.by_task().hold_tried(), rank: PhantomData })
+        let (raw, keep) = self.share();
+        let inner = raw.try_acquire_many_owned(n)?;
+        Ok(OwnedSemaphorePermit::new(inner, keep, want.by_task().hold_tried()))
+    }
+
+    /// Waits for a permit outside of async code: stops the thread.
+    ///
+    /// # Errors
+    /// [`AcquireError::Closed`].
+    ///
+    /// # Panics
+    /// Inside of async code. If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
+    #[track_caller]
+    pub fn blocking_acquire(&self) -> Result<SemaphorePermit<'_, R>, AcquireError> {
+        self.blocking_acquire_many(1)
+    }
+
+    /// Waits for `n` permits outside of async code: stops the thread.
+    ///
+    /// # Errors
+    /// [`AcquireError::Closed`].
+    ///
+    /// # Panics
+    /// As [`blocking_acquire`](Self::blocking_acquire).
+    #[track_caller]
+    pub fn blocking_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_, R>, AcquireError> {
+        let ask = self.want(n).by_task();
+        let (inner, held) = ask.take_blocking(|| self.raw().blocking_acquire_many(n));
+        match inner {
+            Ok(inner) => Ok(SemaphorePermit::new(inner, held)),
+            Err(_) => Err(ask.closed()),
+        }
+    }
+
+    /// Takes up to `n` free permits away for good, and says how many it took.
+    pub fn forget_permits(&self, n: usize) -> usize {
+        self.raw().forget_permits(n)
     }
 
     /// The permits that are free now.
@@ -290,7 +350,7 @@ impl<R: Rank> Semaphore<R> {
         R::Keys::lock(&self.0)
     }
 
-    fn share(self: Arc<Self>) -> Arc<Raw> {
+    fn share(self: Arc<Self>) -> (Arc<Raw>, Keep<R, Raw>) {
         R::Keys::share(Self::peel_arc(self))
     }
 
@@ -304,96 +364,5 @@ impl<R: Rank> Semaphore<R> {
 impl<R: Rank> fmt::Debug for Semaphore<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.raw().fmt(f)
-    }
-}
-
-/// Permits of a [`Semaphore`]; gives them back when dropped.
-#[must_use = "if unused the permits are given back at once"]
-#[clippy::has_significant_drop]
-pub struct SemaphorePermit<'a, R: Rank> {
-    inner: tokio::sync::SemaphorePermit<'a>,
-    #[expect(dead_code, reason = "held for its drop, after the permits are given back")]
-    held: Held,
-    rank: PhantomData<fn() -> R>,
-}
-
-impl<'a, R: Rank> Granted<R, Permits, Result<tokio::sync::SemaphorePermit<'a>, ClosedError>>
-    for Result<SemaphorePermit<'a, R>, AcquireError>
-{
-    #[inline(always)]
-    fn granted(
-        inner: Result<tokio::sync::SemaphorePermit<'a>, ClosedError>,
-        want: &Wanted<R>,
-        grant: Grant,
-    ) -> Self {
-        match inner {
-            Ok(inner) => Ok(SemaphorePermit { inner, held: grant.hold(want), rank: PhantomData }),
-            Err(_) => Err(want.by_task().closed()),
-        }
-    }
-}
-
-impl<R: Rank> SemaphorePermit<'_, R> {
-    /// Ends ownership: the permits are lost to the semaphore, and no longer held by anybody.
-    pub fn forget(self) {
-        self.inner.forget();
-    }
-
-    /// How many permits it is.
-    pub fn num_permits(&self) -> usize {
-        self.inner.num_permits()
-    }
-}
-
-impl<R: Rank> fmt::Debug for SemaphorePermit<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SemaphorePermit").field(&self.num_permits()).finish()
-    }
-}
-
-/// Permits of a [`Semaphore`] that they keep alive; gives them back when dropped, on whatever thread and in
-/// whatever task.
-#[must_use = "if unused the permits are given back at once"]
-#[clippy::has_significant_drop]
-pub struct OwnedSemaphorePermit<R: Rank> {
-    inner: tokio::sync::OwnedSemaphorePermit,
-    #[expect(dead_code, reason = "held for its drop, after the permits are given back")]
-    held: Held,
-    rank: PhantomData<fn() -> R>,
-}
-
-impl<R: Rank> Granted<R, Permits, Result<tokio::sync::OwnedSemaphorePermit, ClosedError>>
-    for Result<OwnedSemaphorePermit<R>, AcquireError>
-{
-    #[inline(always)]
-    fn granted(
-        inner: Result<tokio::sync::OwnedSemaphorePermit, ClosedError>,
-        want: &Wanted<R>,
-        grant: Grant,
-    ) -> Self {
-        match inner {
-            Ok(inner) => {
-                Ok(OwnedSemaphorePermit { inner, held: grant.hold(want), rank: PhantomData })
-            }
-            Err(_) => Err(want.by_task().closed()),
-        }
-    }
-}
-
-impl<R: Rank> OwnedSemaphorePermit<R> {
-    /// Ends ownership: the permits are lost to the semaphore, and no longer held by anybody.
-    pub fn forget(self) {
-        self.inner.forget();
-    }
-
-    /// How many permits it is.
-    pub fn num_permits(&self) -> usize {
-        self.inner.num_permits()
-    }
-}
-
-impl<R: Rank> fmt::Debug for OwnedSemaphorePermit<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OwnedSemaphorePermit").field(&self.num_permits()).finish()
     }
 }

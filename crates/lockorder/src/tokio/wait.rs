@@ -102,6 +102,30 @@ fn at_once<T>(now: impl Fn() -> Option<T>, cx: &mut Context<'_>) -> Result<Poll<
     }
 }
 
+pin_project_lite::pin_project! {
+    /// A wait for a guard that owns its lock, with what the guard has to keep beside it.
+    pub(super) struct Keeping<W, K> {
+        #[pin]
+        wait: W,
+        keep: Option<K>,
+    }
+}
+
+/// Waits, and adds `keep`.
+pub(super) fn keeping<W: Future, K>(wait: W, keep: K) -> Keeping<W, K> {
+    Keeping { wait, keep: Some(keep) }
+}
+
+impl<W: Future, K> Future for Keeping<W, K> {
+    type Output = (W::Output, K);
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.wait.poll(cx).map(|inner| (inner, this.keep.take().expect("a future is ready once")))
+    }
+}
+
 /// Checks and waits for `limit` at most. The timer is armed only if the first poll finds the lock taken, so
 /// that a free lock costs no timer and needs no time driver.
 #[inline]

@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use bytemuck::TransparentWrapper;
+
+use super::access::release;
+use crate::ask::Exclusive;
+use crate::cell::Cell;
+use crate::guard::{guard, map, try_map};
+use crate::lock::lock;
+use crate::{AcquireError, Hierarchy, Rank};
+
+/// A [`parking_lot::ReentrantMutex`] with a place in the order: its holder may lock it again.
+///
+/// Locking it again cannot block, so it is never a violation, whatever was locked in between. Access is
+/// shared: for a value that changes, put a `Cell` or `RefCell` inside.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Tree = "tree" } } }
+/// use std::cell::Cell;
+///
+/// use lockorder::ReentrantMutex;
+///
+/// static TREE: ReentrantMutex<Tree, Cell<u32>> = ReentrantMutex::new(Cell::new(0));
+///
+/// let tree = TREE.lock();
+/// let again = TREE.lock();
+/// again.set(1);
+/// assert_eq!(tree.get(), 1);
+/// ```
+#[derive(TransparentWrapper)]
+#[repr(transparent)]
+pub struct ReentrantMutex<R: Rank, T>(Cell<R, parking_lot::ReentrantMutex<T>>);
+
+lock!(ReentrantMutex, parking_lot::ReentrantMutex<T>, parking_lot::const_reentrant_mutex);
+
+impl<R: Rank, T> ReentrantMutex<R, T> {
+    /// Waits for the lock for as long as it takes.
+    ///
+    /// # Panics
+    /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
+    #[inline]
+    #[track_caller]
+    pub fn lock(&self) -> ReentrantMutexGuard<'_, R, T> {
+        if self.is_owned_by_current_thread() {
+            let inner = self.raw().lock();
+            return ReentrantMutexGuard::new(inner, self.want(Exclusive).by_thread().hold_tried());
+        }
+        let (inner, held) = self.want(Exclusive).by_thread().take(|| self.raw().lock());
+        ReentrantMutexGuard::new(inner, held)
+    }
+
+    /// Waits for the lock for the time of its hierarchy.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds the lock.
+    ///
+    /// # Panics
+    /// As [`lock`](Self::lock).
+    #[track_caller]
+    pub fn lock_timed(&self) -> Result<ReentrantMutexGuard<'_, R, T>, AcquireError> {
+        self.lock_within(R::Hierarchy::table().timeout())
+    }
+
+    /// Waits for the lock for `limit` at most.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds the lock.
+    ///
+    /// # Panics
+    /// As [`lock`](Self::lock).
+    #[track_caller]
+    pub fn lock_within(
+        &self,
+        limit: Duration,
+    ) -> Result<ReentrantMutexGuard<'_, R, T>, AcquireError> {
+        if self.is_owned_by_current_thread() {
+            return Ok(self.lock());
+        }
+        let ask = self.want(Exclusive).by_thread();
+        let (inner, held) = ask.take_within(limit, |limit| self.raw().try_lock_for(limit))?;
+        Ok(ReentrantMutexGuard::new(inner, held))
+    }
+
+    /// As [`lock_within`](Self::lock_within), without the reason.
+    #[track_caller]
+    pub fn try_lock_for(&self, limit: Duration) -> Option<ReentrantMutexGuard<'_, R, T>> {
+        self.lock_within(limit).ok()
+    }
+
+    /// Takes the lock if it is free or the caller's. Cannot block, so it is never a violation.
+    #[track_caller]
+    pub fn try_lock(&self) -> Option<ReentrantMutexGuard<'_, R, T>> {
+        let inner = self.raw().try_lock()?;
+        Some(ReentrantMutexGuard::new(inner, self.want(Exclusive).by_thread().hold_tried()))
+    }
+
+    /// Whether anybody holds it now.
+    pub fn is_locked(&self) -> bool {
+        self.raw().is_locked()
+    }
+
+    /// Whether the caller holds it.
+    pub fn is_owned_by_current_thread(&self) -> bool {
+        self.raw().is_owned_by_current_thread()
+    }
+}
+
+guard! {
+    /// Access to the value of a locked [`ReentrantMutex`]; releases the lock when dropped.
+    ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
+    parking_lot::ReentrantMutexGuard<'a, T>, read
+}
+guard! {
+    /// Access to a part of the value of a locked [`ReentrantMutex`]: see [`ReentrantMutexGuard::map`].
+    MappedReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
+    parking_lot::MappedReentrantMutexGuard<'a, T>, read
+}
+map! {
+    ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => MappedReentrantMutexGuard ['a, R, U],
+    parking_lot::ReentrantMutexGuard::map, [] T, keep [], part ?Sized
+}
+try_map! {
+    ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => MappedReentrantMutexGuard ['a, R, U],
+    parking_lot::ReentrantMutexGuard::try_map, [] T, keep [], part ?Sized
+}
+release!(ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] ReentrantMutexGuard);

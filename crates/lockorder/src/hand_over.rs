@@ -1,0 +1,64 @@
+//! Guards that change hands on purpose.
+
+use std::fmt;
+
+use crate::checker::{Held, Parted};
+
+/// A guard whose lock nobody holds for the moment: it is on its way to another task or thread.
+///
+/// A guard that is merely moved stays on the record of whoever took it, who is checked as if holding it,
+/// until it is dropped. [`hand_over`] ends that; [`take_over`](Self::take_over) makes the lock the new
+/// owner's. Taking over cannot wait, so it is never a violation, as with a lock that was tried.
+///
+/// The lock itself stays locked throughout, also if this is dropped: then it is released.
+pub struct HandedOver<G> {
+    guard: G,
+    parted: Parted,
+}
+
+/// Gives a guard away: from now on the caller does not hold its lock.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Job = "job" } level 2 { Log = "log" } } }
+/// # use std::sync::Arc;
+/// # use lockorder::tokio::Mutex;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let job = Arc::new(Mutex::<Job, _>::new("build"));
+/// let guard = lockorder::hand_over(Arc::clone(&job).lock_owned().await);
+/// let worker = tokio::spawn(async move {
+///     let job = guard.take_over(); // this task's lock now
+///     println!("{job}");
+/// });
+/// // This task holds nothing here, and may wait for any lock.
+/// worker.await.unwrap();
+/// # }
+/// ```
+pub fn hand_over<G: Transfer>(mut guard: G) -> HandedOver<G> {
+    let parted = guard.held().part();
+    HandedOver { guard, parted }
+}
+
+impl<G: Transfer> HandedOver<G> {
+    /// The guard, as that of a lock that the caller holds.
+    pub fn take_over(mut self) -> G {
+        *self.guard.held() = self.parted.join();
+        self.guard
+    }
+}
+
+impl<G> fmt::Debug for HandedOver<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandedOver").finish_non_exhaustive()
+    }
+}
+
+/// A guard that can be handed over: all guards of this crate. Only those that are `Send` get anywhere.
+pub trait Transfer: Sealed {}
+
+impl<G: Sealed> Transfer for G {}
+
+/// What is behind [`Transfer`].
+pub trait Sealed {
+    fn held(&mut self) -> &mut Held;
+}

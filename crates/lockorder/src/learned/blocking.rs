@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use bytemuck::TransparentWrapperAlloc;
+
+use super::{Learned, Placed, learned};
+use crate::{ArcFairMutexGuard, ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockWriteGuard};
+
+learned! {
+    /// A [`lockorder::Mutex`](crate::Mutex) without a rank.
+    ///
+    /// ```
+    /// use lockorder::learned::Mutex;
+    ///
+    /// static COUNT: Mutex<u32> = Mutex::new(0);
+    /// *COUNT.lock() += 1;
+    /// ```
+    Mutex<T> of crate::Mutex
+}
+learned! {
+    /// A [`lockorder::FairMutex`](crate::FairMutex) without a rank.
+    ///
+    /// ```
+    /// use lockorder::learned::FairMutex;
+    ///
+    /// static TURN: FairMutex<u32> = FairMutex::new(0);
+    /// *TURN.lock() += 1;
+    /// ```
+    FairMutex<T> of crate::FairMutex
+}
+learned! {
+    /// A [`lockorder::ReentrantMutex`](crate::ReentrantMutex) without a rank.
+    ///
+    /// ```
+    /// use lockorder::learned::ReentrantMutex;
+    ///
+    /// static TREE: ReentrantMutex<u32> = ReentrantMutex::new(7);
+    /// assert_eq!(*TREE.lock() + *TREE.lock(), 14);
+    /// ```
+    ReentrantMutex<T> of crate::ReentrantMutex
+}
+learned! {
+    /// A [`lockorder::RwLock`](crate::RwLock) without a rank.
+    ///
+    /// ```
+    /// use lockorder::learned::RwLock;
+    ///
+    /// static ROUTES: RwLock<Vec<u32>> = RwLock::new(Vec::new());
+    /// ROUTES.write().push(1);
+    /// assert_eq!(ROUTES.read().len(), 1);
+    /// ```
+    RwLock<T> of crate::RwLock
+}
+learned! {
+    /// A [`lockorder::OnceCell`](crate::OnceCell) without a rank.
+    ///
+    /// ```
+    /// use lockorder::learned::OnceCell;
+    ///
+    /// static HOME: OnceCell<String> = OnceCell::new();
+    /// assert_eq!(HOME.get_or_init(|| "/".to_owned()), "/");
+    /// ```
+    cell OnceCell<T> of crate::OnceCell
+}
+
+macro_rules! arc {
+    ($lock:ident: $($arc:ident, $try_arc:ident => $guard:ident;)+) => {
+        impl<T> $lock<T> {$(
+            #[doc = concat!("As the method of the ranked type: `", stringify!($arc), "`.")]
+            ///
+            /// # Panics
+            /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
+            #[track_caller]
+            pub fn $arc(self: &Arc<Self>) -> $guard<Learned, T> {
+                Self::peel_arc(Arc::clone(self)).$arc()
+            }
+
+            #[doc = concat!("As the method of the ranked type: `", stringify!($try_arc), "`.")]
+            #[track_caller]
+            pub fn $try_arc(self: &Arc<Self>) -> Option<$guard<Learned, T>> {
+                Self::peel_arc(Arc::clone(self)).$try_arc()
+            }
+        )+}
+    };
+}
+arc!(Mutex: lock_arc, try_lock_arc => ArcMutexGuard;);
+arc!(FairMutex: lock_arc, try_lock_arc => ArcFairMutexGuard;);
+arc!(RwLock:
+    read_arc, try_read_arc => ArcRwLockReadGuard;
+    write_arc, try_write_arc => ArcRwLockWriteGuard;
+);

@@ -1,0 +1,166 @@
+//! The async locks without a rank.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytemuck::TransparentWrapperAlloc;
+use tokio::sync::{TryAcquireError, TryLockError};
+
+use super::{Learned, Placed, learned};
+use crate::AcquireError;
+use crate::tokio::{
+    OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit,
+};
+
+learned! {
+    /// A [`lockorder::tokio::Mutex`](crate::tokio::Mutex) without a rank.
+    ///
+    /// ```
+    /// use lockorder::learned::tokio::Mutex;
+    ///
+    /// static COUNT: Mutex<u32> = Mutex::new(0);
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// *COUNT.lock().await += 1;
+    /// # }
+    /// ```
+    Mutex<T> of crate::tokio::Mutex
+}
+learned! {
+    /// A [`lockorder::tokio::RwLock`](crate::tokio::RwLock) without a rank.
+    ///
+    /// ```
+    /// use lockorder::learned::tokio::RwLock;
+    ///
+    /// static ROUTES: RwLock<Vec<u32>> = RwLock::new(Vec::new());
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// ROUTES.write().await.push(1);
+    /// assert_eq!(ROUTES.read().await.len(), 1);
+    /// # }
+    /// ```
+    RwLock<T> of crate::tokio::RwLock
+}
+learned! {
+    /// A [`lockorder::tokio::OnceCell`](crate::tokio::OnceCell) without a rank.
+    ///
+    /// ```
+    /// use lockorder::learned::tokio::OnceCell;
+    ///
+    /// static HOME: OnceCell<u32> = OnceCell::new();
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// assert_eq!(*HOME.get_or_init(|| async { 7 }).await, 7);
+    /// # }
+    /// ```
+    cell OnceCell<T> of crate::tokio::OnceCell
+}
+learned! {
+    @type
+    /// A [`lockorder::tokio::Semaphore`](crate::tokio::Semaphore) without a rank.
+    ///
+    /// ```
+    /// use lockorder::learned::tokio::Semaphore;
+    ///
+    /// static SLOTS: Semaphore = Semaphore::new(5);
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let two = SLOTS.acquire_many(2).await.unwrap();
+    /// assert_eq!(SLOTS.available_permits(), 3);
+    /// # drop(two);
+    /// # }
+    /// ```
+    Semaphore [] [] crate::tokio::Semaphore<Learned>
+}
+
+impl Semaphore {
+    /// A semaphore whose class is the place of this call.
+    ///
+    /// # Panics
+    /// If `permits` exceeds [`tokio::sync::Semaphore::MAX_PERMITS`].
+    #[track_caller]
+    pub const fn new(permits: usize) -> Self {
+        let place = Placed::at(std::panic::Location::caller());
+        Self(crate::tokio::Semaphore::unranked(place, permits))
+    }
+
+    /// A semaphore whose class is that of all locks of this name.
+    ///
+    /// # Panics
+    /// If `permits` exceeds [`tokio::sync::Semaphore::MAX_PERMITS`].
+    pub const fn named(name: &'static str, permits: usize) -> Self {
+        Self(crate::tokio::Semaphore::unranked(Placed::named(name), permits))
+    }
+}
+
+/// The methods that need the `Arc` of the lock, around those of the ranked type.
+macro_rules! owned {
+    ($lock:ident [$($param:tt)*]: $(
+        $owned:ident, $try_owned:ident($($arg:ident: $ty:ty)?) -> $guard:ty, $wait:ty, $error:ty;
+        $within:ident;
+    )+) => {
+        impl $($param)* $lock $($param)* {$(
+            #[doc = concat!("As the method of the ranked type: `", stringify!($owned), "`.")]
+            ///
+            /// # Cancel safety
+            /// Dropping the future gives up the place in the queue and leaves nothing behind.
+            ///
+            /// # Panics
+            /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
+            #[track_caller]
+            pub fn $owned(self: Arc<Self> $(, $arg: $ty)?) -> impl Future<Output = $wait> {
+                Self::peel_arc(self).$owned($($arg)?)
+            }
+
+            #[doc = concat!("As the method of the ranked type: `", stringify!($within), "`.")]
+            ///
+            /// # Errors
+            /// [`AcquireError::TimedOut`], which says who holds the lock.
+            ///
+            /// # Cancel safety
+            /// Dropping the future gives up the place in the queue and leaves nothing behind.
+            ///
+            /// # Panics
+            /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
+            #[track_caller]
+            pub fn $within(
+                self: Arc<Self>,
+                $($arg: $ty,)?
+                limit: Duration,
+            ) -> impl Future<Output = Result<$guard, AcquireError>> {
+                Self::peel_arc(self).$within($($arg,)? limit)
+            }
+
+            #[doc = concat!("As the method of the ranked type: `", stringify!($try_owned), "`.")]
+            ///
+            /// # Errors
+            /// If it is not free.
+            #[track_caller]
+            pub fn $try_owned(self: Arc<Self> $(, $arg: $ty)?) -> Result<$guard, $error> {
+                Self::peel_arc(self).$try_owned($($arg)?)
+            }
+        )+}
+    };
+}
+owned! { Mutex [<T>]:
+    lock_owned, try_lock_owned() -> OwnedMutexGuard<Learned, T>, OwnedMutexGuard<Learned, T>,
+        TryLockError;
+    lock_owned_within;
+}
+owned! { RwLock [<T>]:
+    read_owned, try_read_owned() -> OwnedRwLockReadGuard<Learned, T>,
+        OwnedRwLockReadGuard<Learned, T>, TryLockError;
+    read_owned_within;
+    write_owned, try_write_owned() -> OwnedRwLockWriteGuard<Learned, T>,
+        OwnedRwLockWriteGuard<Learned, T>, TryLockError;
+    write_owned_within;
+}
+owned! { Semaphore []:
+    acquire_owned, try_acquire_owned() -> OwnedSemaphorePermit<Learned>,
+        Result<OwnedSemaphorePermit<Learned>, AcquireError>, TryAcquireError;
+    acquire_owned_within;
+    acquire_many_owned, try_acquire_many_owned(n: u32) -> OwnedSemaphorePermit<Learned>,
+        Result<OwnedSemaphorePermit<Learned>, AcquireError>, TryAcquireError;
+    acquire_many_owned_within;
+}
