@@ -40,15 +40,30 @@ macro_rules! lock {
             }
 
             #[inline(always)]
-            fn raw(&self) -> &$raw {
+            pub(crate) fn raw(&self) -> &$raw {
                 <R::Keys as $crate::cell::Keying>::lock(&self.0)
             }
 
             #[inline(always)]
             #[track_caller]
             fn want<M: $crate::ask::How>(&self, how: M) -> $crate::ask::Want<R, M> {
+                self.want_at(how, std::panic::Location::caller())
+            }
+
+            #[inline(always)]
+            pub(crate) fn want_at<M: $crate::ask::How>(
+                &self,
+                how: M,
+                site: $crate::report::Site,
+            ) -> $crate::ask::Want<R, M> {
                 let name = <R::Keys as $crate::cell::Keying>::name(&self.0);
-                $crate::ask::Want::new(self.raw(), name, how, std::panic::Location::caller())
+                $crate::ask::Want::new(self.raw(), name, how, site)
+            }
+
+            #[allow(dead_code, reason = "not all can be taken with others")]
+            pub(crate) fn sort_key(&self) -> u64 {
+                let name = <R::Keys as $crate::cell::Keying>::name(&self.0);
+                <R::Keys as $crate::cell::Keying>::key(name)
             }
         }
 

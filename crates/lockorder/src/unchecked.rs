@@ -85,6 +85,21 @@ pub(crate) fn snapshot() -> Vec<HeldLock> {
 }
 
 #[cfg(feature = "tokio")]
+#[derive(Default)]
+pub(crate) struct Awaited;
+
+#[cfg(feature = "tokio")]
+impl Awaited {
+    pub(crate) fn begin(&self) {}
+
+    pub(crate) fn end(&self) {}
+
+    pub(crate) fn around<F>(&self, f: F) -> F {
+        f
+    }
+}
+
+#[cfg(feature = "tokio")]
 mod branch {
     use std::future::Future;
     use std::pin::Pin;
@@ -102,6 +117,10 @@ mod branch {
 
     impl<F> Branch<F> {
         pub(crate) fn new(future: F) -> Self {
+            Self { future }
+        }
+
+        pub(crate) fn awaited(future: F, _: &super::Awaited) -> Self {
             Self { future }
         }
     }

@@ -5,7 +5,8 @@ mod common;
 
 use common::tasks::*;
 use common::*;
-use lockorder::branch;
+use lockorder::testing::Collector;
+use lockorder::{ViolationKind, branch};
 
 const FILE: &str = "tests/branches.rs";
 
@@ -43,14 +44,21 @@ async fn a_branch_is_checked_against_what_its_task_and_outer_branches_hold() {
 #[tokio::test]
 async fn a_blocking_lock_of_one_branch_does_not_count_for_async_locks_of_another() {
     let outer = outer();
-    tokio::join!(
-        branch(async {
-            let blocking = lockorder::Mutex::<Inner, _>::new(0);
-            let _guard = blocking.lock();
-            tokio::task::yield_now().await;
-        }),
-        branch(async { drop(outer.lock().await) }),
-    );
+    let collector = Collector::new();
+    let arms = async {
+        tokio::join!(
+            branch(async {
+                let blocking = lockorder::Mutex::<Inner, _>::new(0);
+                let _guard = blocking.lock();
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            }),
+            branch(async { drop(outer.lock().await) }),
+        )
+    };
+    collector.watch(arms).await;
+    let kinds: Vec<_> = collector.take().iter().map(|v| v.kind).collect();
+    assert_eq!(kinds, [ViolationKind::HeldAcrossAwait], "once, and nothing else");
 }
 
 #[tokio::test]

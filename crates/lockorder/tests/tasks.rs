@@ -11,8 +11,9 @@ use std::time::Duration;
 use common::tasks::*;
 use common::*;
 use futures_util::FutureExt;
-use lockorder::AcquireError;
+use lockorder::testing::Collector;
 use lockorder::tokio::{Mutex, RwLock, Semaphore};
+use lockorder::{AcquireError, ViolationKind};
 use tokio::sync::oneshot;
 
 const FILE: &str = "tests/tasks.rs";
@@ -146,14 +147,18 @@ fn a_suspended_tasks_blocking_guard_counts_for_blocking_locks_of_its_thread_only
             std::future::pending::<()>().await;
         });
         wait.await.unwrap();
-        tokio::task::spawn_local(async {
+        let collector = Collector::new();
+        let other = collector.watch(async {
             drop(outer().lock().await); // waits as a task: the other task may go on and release
-            let blocking = lockorder::Mutex::<Outer, _>::new(0);
-            let report = report(|| drop(blocking.lock())); // stops the thread: it never could
-            assert_report(&report, ORDER, "outer", "inner", FILE);
-        })
-        .await
-        .unwrap();
+            drop(lockorder::Mutex::<Outer, _>::new(0).lock()); // stops the thread: it never could
+        });
+        tokio::task::spawn_local(other).await.unwrap();
+        let found = collector.take();
+        let kinds: Vec<_> = found.iter().map(|v| v.kind).collect();
+        assert_eq!(kinds, [ViolationKind::HeldAcrossAwait, ViolationKind::Order]);
+        assert_eq!(found[0].holder.task, Some(suspended.id().to_string().parse().unwrap()));
+        assert!(found[0].wanted.is_none() && found[0].held.class.name() == "inner");
+        assert!(found[0].to_string().contains("drop a blocking guard before .await"));
         suspended.abort();
     });
 }

@@ -161,6 +161,12 @@ impl Block {
         (0..len).filter_map(|i| self.slot(i).read())
     }
 
+    /// What is live and where, from below.
+    pub(super) fn live_records(&'static self) -> impl Iterator<Item = (Record, &'static Slot)> {
+        let len = Top(self.top.load(Ordering::Acquire)).len();
+        (0..len).filter_map(|i| Some((self.slot(i).read()?, self.slot(i))))
+    }
+
     /// The slots that are live, from below. For the owner.
     pub(super) fn live_slots(&'static self) -> impl Iterator<Item = &'static Slot> {
         (0..self.live().0.len()).map(|i| self.slot(i)).filter(|slot| slot.state().is_live())

@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use super::awaited::Awaited;
 use super::block::Block;
-use super::{local, pool};
+use super::{local, pool, suspended};
 
 pin_project_lite::pin_project! {
     /// See [`branch`](crate::branch).
@@ -22,7 +23,12 @@ pin_project_lite::pin_project! {
 
 impl<F> Branch<F> {
     pub(crate) fn new(future: F) -> Self {
-        Self { future, holder: BranchHolder { of: None } }
+        Self { future, holder: BranchHolder::default() }
+    }
+
+    /// The future of a task that somebody may wait for.
+    pub(crate) fn awaited(future: F, awaited: &Awaited) -> Self {
+        Self { future, holder: BranchHolder::awaited(awaited.clone()) }
     }
 }
 
@@ -35,8 +41,9 @@ impl<F: Future> Future for Branch<F> {
         match this.holder.enter() {
             Some(block) => {
                 let polled = local::within(block, || future.poll(cx));
-                if polled.is_ready() {
-                    this.holder.end();
+                match polled.is_ready() {
+                    true => this.holder.end(),
+                    false => suspended::branch(block),
                 }
                 polled
             }
@@ -46,13 +53,20 @@ impl<F: Future> Future for Branch<F> {
 }
 
 /// The block of a branch, and the base whose branch it is.
-struct BranchHolder {
+#[derive(Default)]
+pub(super) struct BranchHolder {
     of: Option<(&'static Block, &'static Block)>,
+    /// Who waits for it, if it is a task.
+    awaited: Option<Awaited>,
 }
 
 impl BranchHolder {
+    pub(super) fn awaited(awaited: Awaited) -> Self {
+        Self { of: None, awaited: Some(awaited) }
+    }
+
     /// The branch's block, as a branch of whoever polls it now; `None` once the thread has ended.
-    fn enter(&mut self) -> Option<&'static Block> {
+    pub(super) fn enter(&mut self) -> Option<&'static Block> {
         let base = local::base()?;
         let block = match self.of {
             Some((block, old)) if std::ptr::eq(old, base) => block,
@@ -66,6 +80,7 @@ impl BranchHolder {
                 let block = pool::take();
                 let number = NEXT.fetch_add(1, Ordering::Relaxed) | local::BRANCH;
                 block.owner.store(number, Ordering::Relaxed);
+                block.family.set_awaited(self.awaited.clone());
                 base.family.enter(block);
                 block
             }
@@ -74,7 +89,7 @@ impl BranchHolder {
         Some(block)
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         let Some((block, base)) = self.of.take() else { return };
         // What it still holds is its parent's from now on, blocking locks of this thread too: their guards
         // cannot have gone anywhere else.

@@ -157,7 +157,18 @@ fn held_by_caller(keeper: Keeper) -> Vec<Counted> {
     }
     let thread = local::thread().into_iter().flat_map(|block| block.counted(false, 0));
     held.extend(thread.filter(|h| stops_thread || tags.contains(&h.record.tag)));
+    #[cfg(feature = "tokio")]
+    held.extend(held_by_waiters());
     held
+}
+
+/// The locks of whoever waits for the task that this is.
+#[cfg(feature = "tokio")]
+fn held_by_waiters() -> Vec<Counted> {
+    let Lineage { branches, base } = local::lineage();
+    let awaited = branches.into_iter().chain(base).filter_map(|block| block.family.awaited());
+    let records = awaited.flat_map(|awaited| awaited.records());
+    records.map(|(record, slot)| Counted { record, slot, of_task: false }).collect()
 }
 
 impl Block {

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crossbeam_utils::atomic::AtomicCell;
 use parking_lot::Mutex;
 
+#[cfg(feature = "tokio")]
+use super::awaited::Awaited;
 use super::block::Block;
 
 #[derive(Default)]
@@ -22,12 +24,17 @@ pub(super) struct Family {
     len: AtomicUsize,
     /// Of a base: how many of them were left behind.
     left_behind: AtomicUsize,
+    /// Of a branch that is a task of its own: who waits for it.
+    #[cfg(feature = "tokio")]
+    awaited: Mutex<Option<Awaited>>,
 }
 
 impl Family {
     pub(super) fn disown(&self) {
         self.parent.store(None);
         self.left.store(false, Ordering::Relaxed);
+        #[cfg(feature = "tokio")]
+        drop(self.awaited.lock().take());
     }
 
     pub(super) fn parent(&self) -> Option<&'static Block> {
@@ -84,6 +91,16 @@ impl Family {
     pub(super) fn enter(&self, branch: &'static Block) {
         self.branches.lock().push(branch);
         self.len.fetch_add(1, Ordering::Release);
+    }
+
+    /// Who waits for the task that this is.
+    pub(super) fn awaited(&self) -> Option<Awaited> {
+        self.awaited.lock().clone()
+    }
+
+    /// Sets who waits for the task that this is.
+    pub(super) fn set_awaited(&self, awaited: Option<Awaited>) {
+        *self.awaited.lock() = awaited;
     }
 
     /// Sets the enclosing branch.

@@ -9,6 +9,8 @@
 //! where it returns none, [`check`] and [`hold`] do the same with all the time they need. Then they drop
 //! the [`Held`].
 
+#[cfg(feature = "tokio")]
+mod awaited;
 mod block;
 #[cfg(feature = "tokio")]
 mod branch;
@@ -22,12 +24,16 @@ mod registry;
 mod say;
 mod slot;
 mod snapshot;
+#[cfg(feature = "tokio")]
+mod suspended;
 mod sync;
 #[cfg(feature = "tokio")]
 mod tasks;
 
 use std::cell::Cell;
 
+#[cfg(feature = "tokio")]
+pub(crate) use awaited::Awaited;
 pub(crate) use block::Place;
 #[cfg(feature = "tokio")]
 pub use branch::Branch;

@@ -14,7 +14,7 @@ use crate::{Class, Table};
 pub(super) type Id = u32;
 
 /// As many bits as a slot keeps of an id.
-pub(super) const ID_MASK: Id = (1 << 24) - 1;
+pub(super) const ID_MASK: Id = (1 << 23) - 1;
 
 /// The tables that have numbers, in the order of those.
 static TABLES: RwLock<Vec<&'static Table>> = RwLock::new(Vec::new());
@@ -37,7 +37,7 @@ fn register(table: &'static Table) -> Id {
     let mut tables = TABLES.write();
     let base = match table.base.load(Ordering::Relaxed) {
         0 => tables.last().map_or(1, |last| {
-            // No table is longer than its u32 positions, and nobody declares 2^24 classes.
+            // No table is longer than its u32 positions, and nobody declares 2^23 classes.
             last.base.load(Ordering::Relaxed) + last.classes().len() as Id
         }),
         base => return base,

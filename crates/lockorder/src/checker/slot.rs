@@ -42,7 +42,8 @@ const TAGGED: u64 = 1 << 4;
 const KEYED: u64 = 1 << 5;
 const UPGRADABLE: u64 = 1 << 6;
 const MODE: u64 = SHARED | UPGRADABLE | PERMITS;
-const ID_SHIFT: u32 = 8;
+const TOLD: u64 = 1 << 8;
+const ID_SHIFT: u32 = 9;
 const ASYNC: u64 = 1 << 7;
 const COUNT: u64 = 1 << 32;
 
@@ -131,6 +132,14 @@ impl Slot {
             self.permits.store(n, Ordering::Release);
         }
         self.state.store(state & !MODE | mode_bits(mode), Ordering::Release);
+    }
+
+    /// Whether it was not told yet that this is held across an await. For its holder only.
+    #[cfg(feature = "tokio")]
+    pub(super) fn tell(&self) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        self.state.store(state | TOLD, Ordering::Release);
+        state & TOLD == 0
     }
 
     /// Passes the record on, if it is `from`'s. For its holder only.

@@ -27,6 +27,12 @@ pub(super) fn caller() -> Holder {
     holder(thread, task, tag)
 }
 
+/// What runs here, or did.
+#[cfg(feature = "tokio")]
+pub(super) fn caller_as(task: Tag, tag: Tag) -> Holder {
+    holder(local::thread().map(|block| block.thread.lock().clone()), task, tag)
+}
+
 fn held_locks(wanted: impl Fn(&Record) -> bool) -> Vec<HeldLock> {
     let blocks = pool::all();
     let records = blocks.iter().flat_map(|&block| block.records().map(move |r| (block, r)));

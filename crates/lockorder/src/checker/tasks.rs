@@ -18,10 +18,11 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use tokio::runtime::{self, Handle};
 
 use super::block::Block;
 use super::local::{Local, Tag};
-use super::pool;
+use super::{pool, suspended};
 
 /// The block of a task, as a thread remembers it.
 #[derive(Clone, Copy)]
@@ -29,6 +30,7 @@ pub(super) struct Cached {
     id: Tag,
     stamp: u64,
     block: &'static Block,
+    runtime: Option<runtime::Id>,
 }
 
 /// The number of the task that is being polled.
@@ -64,9 +66,13 @@ fn switch(local: &Local, cached: Option<Cached>, id: Tag) -> Option<&'static Blo
     if local.has_ended() {
         return None;
     }
+    let runtime = Handle::try_current().ok().map(|runtime| runtime.id());
     let spare = cached.and_then(retire);
     let (block, stamp, spare) = adopt(id, spare);
-    local.task.set(Some(Cached { id, stamp, block }));
+    local.task.set(Some(Cached { id, stamp, block, runtime }));
+    if let Some(last) = cached.filter(|last| last.id != id && last.runtime == runtime) {
+        suspended::task(last.id);
+    }
     spare.into_iter().for_each(pool::give_back);
     sweep_if_grown();
     Some(block)

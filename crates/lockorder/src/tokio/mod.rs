@@ -5,13 +5,18 @@
 //! [`branch`](crate::branch).
 
 mod access;
+mod concurrently;
+mod many;
 mod mutex;
 mod once;
 mod permit;
 mod rwlock;
 mod semaphore;
+mod spawn;
 mod wait;
 
+pub use concurrently::{join, select, try_join};
+pub use many::{Lockable, Lockables, lock_many};
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
 pub use once::OnceCell;
 pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
@@ -20,3 +25,4 @@ pub use rwlock::{
     RwLockWriteGuard,
 };
 pub use semaphore::Semaphore;
+pub use spawn::{JoinHandle, spawn, spawn_blocking, spawn_local};
