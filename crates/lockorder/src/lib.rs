@@ -83,10 +83,13 @@ mod checker;
 #[path = "unchecked.rs"]
 mod checker;
 mod class;
+#[cfg(feature = "dashmap")]
+pub mod dashmap;
 mod error;
 mod event;
 mod guard;
 mod hand_over;
+mod held;
 mod hierarchy;
 mod judge;
 pub mod learned;
@@ -114,6 +117,7 @@ pub use class::table as __table;
 pub use class::{Class, Hierarchy, Keyed, Keying, Rank, Table, Unkeyed};
 pub use error::{AcquireError, TimedOut};
 pub use hand_over::{HandedOver, Transfer, hand_over};
+pub use held::{Checked, Held, Request};
 pub use judge::{Breach, Checker, Edge, LearnedOrder, Off, RankOrder, reset_checker, set_checker};
 pub use many::{Lockable, Lockables, Read, SameKey, Sortable, Write, lock_many};
 pub use policy::{Policy, Suppression, set_policy, set_policy_of, suppress, suppressions};

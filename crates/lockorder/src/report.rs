@@ -46,7 +46,8 @@ pub struct Acquisition {
     pub class: &'static Class,
     /// Its key, where the class is keyed.
     pub key: Option<u64>,
-    /// The address of the lock, which tells two locks of one class apart while both exist.
+    /// The address of the lock, which tells two locks of one class apart while both exist; 0 for a foreign
+    /// lock of which nobody said it.
     pub instance: usize,
     /// How it is taken.
     pub mode: Mode,
@@ -58,9 +59,9 @@ pub struct Acquisition {
 }
 
 impl Acquisition {
-    /// Whether this is the same lock, taken another time.
+    /// Whether this is the same lock, taken another time, as far as that is known.
     pub fn is_same_lock(&self, other: &Self) -> bool {
-        self.instance == other.instance && self.class == other.class
+        self.instance != 0 && self.instance == other.instance && self.class == other.class
     }
 }
 

@@ -162,6 +162,7 @@ impl Block {
     }
 
     /// What is live and where, from below.
+    #[cfg(feature = "tokio")]
     pub(super) fn live_records(&'static self) -> impl Iterator<Item = (Record, &'static Slot)> {
         let len = Top(self.top.load(Ordering::Acquire)).len();
         (0..len).filter_map(|i| Some((self.slot(i).read()?, self.slot(i))))

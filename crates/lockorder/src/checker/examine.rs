@@ -17,7 +17,8 @@ use crate::violation::{Violation, ViolationKind};
 /// Looks at every lock that counts but `except`; true if the acquisition was reported.
 pub(super) fn reports(ask: &Ask, except: Option<&'static Slot>) -> bool {
     let id = registry::id(ask.class);
-    if local::is_reporting() || (except.is_none() && is_clear(ask, id)) {
+    if local::is_reporting() || except.map_or_else(|| is_clear(ask, id), |slot| is_only(ask, slot))
+    {
         return false;
     }
     let counts = |h: &Counted| except.is_none_or(|slot| !std::ptr::eq(slot, h.slot));
@@ -49,6 +50,13 @@ pub(super) fn reports_wait(ask: &Ask) -> bool {
     let acquisitions = held.iter().map(|h| h.record.acquisition()).collect();
     report(ask, Breach::new(ViolationKind::CondvarWait, last), &held, acquisitions);
     true
+}
+
+/// Whether nothing else is held.
+fn is_only(ask: &Ask, slot: &'static Slot) -> bool {
+    let block = local::only_block(ask.keeper).flatten();
+    !gate::has(gate::PLUGGED)
+        && block.is_some_and(|block| block.live_slots().all(|live| std::ptr::eq(live, slot)))
 }
 
 /// Whether one walk over one block shows that nothing speaks against the acquisition.

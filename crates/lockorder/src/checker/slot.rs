@@ -42,6 +42,7 @@ const TAGGED: u64 = 1 << 4;
 const KEYED: u64 = 1 << 5;
 const UPGRADABLE: u64 = 1 << 6;
 const MODE: u64 = SHARED | UPGRADABLE | PERMITS;
+#[cfg(feature = "tokio")]
 const TOLD: u64 = 1 << 8;
 const ID_SHIFT: u32 = 9;
 const ASYNC: u64 = 1 << 7;
@@ -247,6 +248,6 @@ impl Record {
     }
 
     pub(super) fn is_same_lock(&self, other: &Self) -> bool {
-        self.instance == other.instance && self.class == other.class
+        self.instance != 0 && self.instance == other.instance && self.class == other.class
     }
 }

@@ -47,6 +47,11 @@ pub fn assert_report(report: &str, what: &str, wanted: &str, held: &str, file: &
     assert!(report.contains("mend: "), "{report}");
 }
 
+/// The kinds of violations in `f`, which go unreported.
+pub fn kinds(f: impl FnOnce()) -> Vec<lockorder::ViolationKind> {
+    lockorder::testing::violations(f).iter().map(|v| v.kind).collect()
+}
+
 pub const ORDER: &str = "lock order violation";
 pub const CLASS: &str = "two locks of one class";
 pub const LOCK: &str = "the same lock twice";

@@ -1,0 +1,15 @@
+//! A ranked [`dashmap::DashMap`]: every reference into it is a held lock.
+//!
+//! A `DashMap` is a set of read-write locks, and whoever holds a reference into it holds one of them. Calling
+//! into the map then, from the same thread, hangs or not, depending on which keys share a shard. Here it is
+//! a violation every time.
+
+mod entry;
+mod iter;
+mod map;
+mod refs;
+
+pub use entry::{Entry, OccupiedEntry, VacantEntry};
+pub use iter::{Iter, IterMut, RefMulti, RefMutMulti};
+pub use map::DashMap;
+pub use refs::{Ref, RefMut};
