@@ -2,7 +2,7 @@
 #![cfg(debug_assertions)] // once is enough
 
 #[test]
-fn malformed_tables_and_missing_ranks_do_not_compile() {
+fn what_is_wrong_beforehand_does_not_compile() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/compile/well_formed.rs");
     cases.compile_fail("tests/compile/levels_fall.rs");
@@ -10,4 +10,7 @@ fn malformed_tables_and_missing_ranks_do_not_compile() {
     cases.compile_fail("tests/compile/name_twice.rs");
     cases.compile_fail("tests/compile/no_rank.rs");
     cases.compile_fail("tests/compile/key_missing.rs");
+    cases.compile_fail("tests/compile/then_against_the_order.rs");
+    cases.compile_fail("tests/compile/then_in_another_hierarchy.rs");
+    cases.compile_fail("tests/compile/many_without_ranks.rs");
 }

@@ -1,0 +1,168 @@
+//! Tasks that somebody waits for, and guards that change hands.
+#![cfg(all(feature = "tokio", any(debug_assertions, feature = "enforce")))]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::*;
+use lockorder::testing::Collector;
+use lockorder::tokio::{Mutex, Semaphore, spawn, spawn_blocking, spawn_local};
+use lockorder::{ViolationKind, hand_over};
+use tokio::sync::oneshot;
+
+fn kinds(collector: &Collector) -> Vec<ViolationKind> {
+    collector.take().iter().map(|v| v.kind).collect()
+}
+
+#[tokio::test]
+async fn a_task_that_is_waited_for_holds_what_its_waiter_holds() {
+    let (outer, inner) = (Arc::new(Mutex::<Outer, _>::new(0)), Mutex::<Middle, _>::new(0));
+    let collector = Collector::new();
+    let child = || {
+        collector.watch({
+            let outer = Arc::clone(&outer);
+            async move { drop(outer.lock().await) }
+        })
+    };
+    let held = inner.lock().await;
+    spawn(child()).await.unwrap();
+    assert_eq!(kinds(&collector), [ViolationKind::Order]);
+    let detached = spawn(child());
+    while !detached.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(kinds(&collector), [], "nobody waited for it");
+    drop(held);
+    spawn(child()).await.unwrap();
+    assert_eq!(kinds(&collector), [], "its waiter holds nothing");
+    tokio::task::LocalSet::new()
+        .run_until(async {
+            let _held = inner.lock().await;
+            spawn_local(child()).await.unwrap();
+        })
+        .await;
+    assert_eq!(kinds(&collector), [ViolationKind::Order]);
+}
+
+#[tokio::test]
+async fn a_lock_of_its_waiter_is_reported_instead_of_hanging() {
+    let lock = Arc::new(Mutex::<Middle, _>::new(0));
+    let collector = Collector::new();
+    let _held = lock.lock().await;
+    let wants = collector.watch({
+        let lock = Arc::clone(&lock);
+        async move { lock.lock_within(Duration::ZERO).await.is_err() }
+    });
+    assert!(spawn(wants).await.unwrap());
+    assert_eq!(kinds(&collector), [ViolationKind::SameLock]);
+}
+
+#[tokio::test]
+async fn so_does_blocking_work_and_a_waiter_of_the_waiter() {
+    let held = Mutex::<Middle, _>::new(0);
+    let collector = Collector::new();
+    let blocking = {
+        let collector = collector.clone();
+        move || collector.run(|| drop(lockorder::Mutex::<Outer, _>::new(0).lock()))
+    };
+    let _held = held.lock().await;
+    spawn_blocking(blocking.clone()).await.unwrap();
+    assert_eq!(kinds(&collector), [ViolationKind::Order]);
+    spawn(async { spawn_blocking(blocking).await.unwrap() }).await.unwrap();
+    assert_eq!(kinds(&collector), [ViolationKind::Order], "through two waits");
+}
+
+#[tokio::test]
+async fn a_wait_that_was_given_up_no_longer_counts() {
+    let held = Mutex::<Middle, _>::new(0);
+    let collector = Collector::new();
+    let (go, wait) = oneshot::channel::<()>();
+    let (done, end) = oneshot::channel();
+    let mut child = spawn(collector.watch(async move {
+        wait.await.unwrap();
+        drop(Mutex::<Outer, _>::new(0).lock().await);
+        done.send(()).unwrap();
+    }));
+    let _held = held.lock().await;
+    tokio::select! {
+        biased;
+        _ = &mut child => unreachable!("it waits"),
+        () = tokio::task::yield_now() => {}
+    }
+    drop(child);
+    go.send(()).unwrap();
+    end.await.unwrap();
+    assert_eq!(kinds(&collector), []);
+}
+
+#[tokio::test]
+async fn a_child_is_stopped_and_its_panic_is_passed_on() {
+    let child = spawn(std::future::pending::<()>());
+    assert!(!child.is_finished() && child.id().to_string().parse::<u64>().is_ok());
+    child.abort();
+    assert!(child.await.unwrap_err().is_cancelled());
+    assert!(spawn(async { panic!("on purpose") }).await.unwrap_err().is_panic());
+    assert_eq!(spawn_blocking(|| 7).await.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn a_guard_that_was_handed_over_is_its_new_owners() {
+    let (lock, outer) = (Arc::new(Mutex::<Middle, _>::new(0)), Mutex::<Outer, _>::new(0));
+    let collector = Collector::new();
+    let guard = Arc::clone(&lock).lock_owned().await;
+    collector.watch(async { drop(outer.lock().await) }).await;
+    assert_eq!(kinds(&collector), [ViolationKind::Order]);
+    let parcel = hand_over(guard);
+    assert!(lock.is_locked(), "but held by nobody");
+    collector.watch(async { drop(outer.lock().await) }).await;
+    assert_eq!(kinds(&collector), []);
+    let (back, parcel_back) = oneshot::channel();
+    let other = collector.watch(async move {
+        let guard = parcel.take_over();
+        drop(Mutex::<Outer, _>::new(0).lock().await);
+        back.send(hand_over(guard)).unwrap();
+    });
+    tokio::spawn(other).await.unwrap();
+    assert_eq!(kinds(&collector), [ViolationKind::Order], "it holds it now");
+    drop(parcel_back.await.unwrap());
+    assert!(!lock.is_locked(), "a parcel that is dropped releases");
+}
+
+#[tokio::test]
+async fn a_guard_that_only_moved_stays_on_the_record_of_who_took_it() {
+    let lock = Arc::new(Mutex::<Middle, _>::new(0));
+    let collector = Collector::new();
+    let guard = lock.lock_owned().await;
+    let other = collector.watch(async move {
+        let _guard = guard;
+        drop(Mutex::<Outer, _>::new(0).lock().await);
+    });
+    tokio::spawn(other).await.unwrap();
+    assert_eq!(kinds(&collector), []);
+}
+
+#[tokio::test]
+async fn permits_are_counted_when_they_are_divided_and_joined() {
+    let slots = Arc::new(Semaphore::<Middle>::new(5));
+    let held = || {
+        let all = lockorder::snapshot().into_iter();
+        let mine = all.filter(|h| h.lock.class.name() == "middle" && h.holder.task.is_none());
+        let mut modes: Vec<_> = mine.map(|h| h.lock.mode.to_string()).collect();
+        modes.sort();
+        modes
+    };
+    let mut permit = slots.acquire_many(4).await.unwrap();
+    let part = permit.split(1).unwrap();
+    assert!(permit.split(9).is_none());
+    assert_eq!(held(), ["1 permit", "3 permits"]);
+    permit.merge(part);
+    assert_eq!(held(), ["4 permits"]);
+    permit.forget();
+    assert_eq!((held().len(), slots.available_permits()), (0, 1));
+    let mut owned = Arc::clone(&slots).acquire_owned().await.unwrap();
+    assert!(owned.split(2).is_none() && owned.num_permits() == 1);
+    drop(owned);
+    assert_eq!(slots.forget_permits(3), 1);
+}

@@ -1,0 +1,13 @@
+lockorder::hierarchy! {
+    App {
+        level 1 { Config = "config" }
+        level 2 { Cache = "cache" }
+    }
+}
+
+fn main() {
+    let config = lockorder::Mutex::<Config, _>::new(1);
+    let cache = lockorder::Mutex::<Cache, _>::new(2);
+    let cache = cache.lock();
+    let _config = cache.then(&config).lock();
+}
