@@ -1,0 +1,281 @@
+//! Random programs, against the rules said plainly.
+//!
+//! A program is steps of holders: two threads, and two tasks on each. Every step is predicted by the
+//! reference, done by the crate, and compared: what was reported, whether the lock was had, and now and then
+//! all that is on the record. `LOCKORDER_PROGRAMS` says how many programs (100,000 in CI).
+#![cfg(all(feature = "tokio", feature = "dashmap", any(debug_assertions, feature = "enforce")))]
+
+mod reference;
+mod site;
+mod world;
+
+use std::cell::RefCell;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestError, TestRunner};
+use reference::{Holder, Reference, side};
+use site::{Act, Site};
+use world::{FACTS, MAP, SHARED, SLOTS, Side};
+
+const THREADS: usize = 2;
+const TASKS: usize = 2;
+
+/// A step before it is known what is possible: choices are taken from what there is.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    holder: u8,
+    what: What,
+    lock: u8,
+    other: u8,
+    side: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Acquire,
+    Try,
+    Release,
+    Initialise,
+    Wait,
+    Change,
+    Move,
+    HandOver,
+    Panic,
+    Look,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let what = prop_oneof![
+        12 => Just(What::Acquire),
+        3 => Just(What::Try),
+        6 => Just(What::Release),
+        1 => Just(What::Initialise),
+        2 => Just(What::Wait),
+        2 => Just(What::Change),
+        1 => Just(What::Move),
+        1 => Just(What::HandOver),
+        1 => Just(What::Panic),
+        1 => Just(What::Look),
+    ];
+    (any::<u8>(), what, any::<u8>(), any::<u8>(), any::<u8>())
+        .prop_map(|(holder, what, lock, other, side)| Step { holder, what, lock, other, side })
+}
+
+/// A guard, and in whose hands it is.
+#[derive(Clone, Copy)]
+struct InHand {
+    id: u64,
+    owner: Holder,
+}
+
+struct Run<'a> {
+    sites: &'a mut [Site; THREADS],
+    reference: &'a mut Reference,
+    guards: Vec<InHand>,
+}
+
+impl Run<'_> {
+    fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
+        let pick = |n: u8, of: usize| usize::from(n) % of;
+        let holder =
+            Holder { thread: pick(step.holder, THREADS), task: pick(step.holder / 2, TASKS + 1) };
+        let lock = pick(step.lock, FACTS.len());
+        let side = side(lock, step.side);
+        let fits = |locks: &[usize]| {
+            let lock = |g: &&InHand| self.reference.get(g.id).lock;
+            let own = self.guards.iter().filter(|g| g.owner == holder);
+            let fit: Vec<_> = own
+                .filter(|g| locks.is_empty() || lock(g).is_some_and(|lock| locks.contains(&lock)))
+                .collect();
+            (!fit.is_empty()).then(|| *fit[pick(step.other, fit.len())])
+        };
+        match step.what {
+            What::Acquire => self.acquire(holder, lock, side, false),
+            What::Try => self.acquire(holder, lock, side, true),
+            What::Initialise => self.initialise(holder, lock, side),
+            What::Panic => self.panic(holder, lock, side, pick(step.other, FACTS.len()), step.side),
+            What::Look => self.look(),
+            What::Release => fits(&[]).map_or(Ok(()), |guard| self.release(guard)),
+            What::Wait => fits(&[0, 1]).map_or(Ok(()), |guard| self.wait(guard)),
+            What::Change => fits(&[SHARED]).map_or(Ok(()), |guard| self.change(guard)),
+            What::Move => {
+                fits(&[5, SLOTS]).map_or(Ok(()), |guard| self.give(guard, step.lock, false))
+            }
+            What::HandOver => {
+                fits(&[5, SLOTS]).map_or(Ok(()), |guard| self.give(guard, step.lock, true))
+            }
+        }
+    }
+
+    /// A map would block for good: it has no timed way.
+    fn would_hang(&self, lock: usize) -> bool {
+        lock == MAP && self.reference.is_held(MAP)
+    }
+
+    fn acquire(
+        &mut self,
+        holder: Holder,
+        lock: usize,
+        side: Side,
+        tries: bool,
+    ) -> Result<(), TestCaseError> {
+        if self.would_hang(lock) {
+            return Ok(());
+        }
+        // The only way to try a map is to ask for an entry.
+        let side = if lock == MAP && tries { Side::Exclusive } else { side };
+        let expected = self.reference.acquire(holder, lock, side, tries);
+        let guard = expected.got.unwrap_or(0);
+        let act = Act::Acquire { lock, side, how: expected.how, guard };
+        let outcome = self.sites[holder.thread].act(holder.task, act);
+        prop_assert_eq!(&outcome.found, &Vec::from_iter(expected.violation), "lock {}", lock);
+        prop_assert_eq!(outcome.got, expected.got.is_some(), "lock {}", lock);
+        self.guards.extend(expected.got.map(|id| InHand { id, owner: holder }));
+        Ok(())
+    }
+
+    fn initialise(&mut self, holder: Holder, lock: usize, side: Side) -> Result<(), TestCaseError> {
+        if self.would_hang(lock) {
+            return Ok(());
+        }
+        let (found, inner) = self.reference.initialise(holder, lock, side);
+        let act = Act::Initialise { lock, side, how: inner.how };
+        let outcome = self.sites[holder.thread].act(holder.task, act);
+        prop_assert_eq!(outcome.found, found);
+        prop_assert_eq!(outcome.got, inner.got.is_some());
+        Ok(())
+    }
+
+    fn wait(&mut self, guard: InHand) -> Result<(), TestCaseError> {
+        let expected = self.reference.wait(guard.owner, guard.id);
+        let act = Act::Wait { guard: guard.id };
+        let outcome = self.sites[guard.owner.thread].act(guard.owner.task, act);
+        prop_assert_eq!(outcome.found, Vec::from_iter(expected));
+        Ok(())
+    }
+
+    fn change(&mut self, guard: InHand) -> Result<(), TestCaseError> {
+        let held = self.reference.get(guard.id);
+        let site = &mut self.sites[guard.owner.thread];
+        match (held.lock, held.side) {
+            (Some(SHARED), Side::Upgradable) => {
+                let (expected, got) = self.reference.upgrade(guard.owner, guard.id);
+                let outcome = site.act(guard.owner.task, Act::Upgrade { guard: guard.id });
+                prop_assert_eq!(outcome.found, Vec::from_iter(expected));
+                prop_assert_eq!(outcome.got, got);
+            }
+            (Some(SHARED), Side::Exclusive) => {
+                self.reference.set_side(guard.id, Side::Upgradable);
+                let outcome = site.act(guard.owner.task, Act::Downgrade { guard: guard.id });
+                prop_assert_eq!(outcome.found, vec![]);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Passes a guard to another holder, with its record or without.
+    fn give(&mut self, guard: InHand, to: u8, hand_over: bool) -> Result<(), TestCaseError> {
+        let to =
+            Holder { thread: usize::from(to) % THREADS, task: usize::from(to / 2) % (TASKS + 1) };
+        let give = Act::Give { guard: guard.id, hand_over };
+        let given = self.sites[guard.owner.thread].act(guard.owner.task, give).given;
+        if hand_over {
+            self.reference.set_holder(guard.id, None);
+            self.look()?;
+            self.reference.set_holder(guard.id, Some(to));
+        }
+        let take = Act::Take { guard: guard.id, given: given.expect("it was given") };
+        self.sites[to.thread].act(to.task, take);
+        self.guards.iter_mut().filter(|g| g.id == guard.id).for_each(|g| g.owner = to);
+        *self
+            .reference
+            .counts
+            .entry(if hand_over { "handed over" } else { "moved" })
+            .or_default() += 1;
+        Ok(())
+    }
+
+    fn panic(
+        &mut self,
+        holder: Holder,
+        first: usize,
+        first_side: Side,
+        second: usize,
+        choice: u8,
+    ) -> Result<(), TestCaseError> {
+        if first == MAP || second == MAP {
+            return Ok(());
+        }
+        let second_side = side(second, choice);
+        let outer = self.reference.acquire(holder, first, first_side, false);
+        let inner = self.reference.acquire(holder, second, second_side, false);
+        [inner.got, outer.got].into_iter().flatten().for_each(|id| self.reference.release(id));
+        let act = Act::Panic {
+            first: (first, first_side, outer.how),
+            second: (second, second_side, inner.how),
+        };
+        let outcome = self.sites[holder.thread].act(holder.task, act);
+        let expected: Vec<_> = outer.violation.into_iter().chain(inner.violation).collect();
+        prop_assert_eq!(outcome.found, expected);
+        *self.reference.counts.entry("panicked").or_default() += 1;
+        Ok(())
+    }
+
+    fn release(&mut self, guard: InHand) -> Result<(), TestCaseError> {
+        self.reference.release(guard.id);
+        self.guards.retain(|g| g.id != guard.id);
+        let outcome =
+            self.sites[guard.owner.thread].act(guard.owner.task, Act::Release { guard: guard.id });
+        prop_assert_eq!(outcome.found, vec![]);
+        Ok(())
+    }
+
+    /// Compares all that is on the record.
+    fn look(&mut self) -> Result<(), TestCaseError> {
+        prop_assert_eq!(lockorder::snapshot().len(), self.reference.recorded());
+        *self.reference.counts.entry("looked").or_default() += 1;
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), TestCaseError> {
+        while let Some(guard) = self.guards.pop() {
+            self.release(guard)?;
+        }
+        self.look()?;
+        for site in &mut *self.sites {
+            site.act(0, Act::Reset);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn random_programs_are_judged_as_the_rules_say() {
+    let programs = std::env::var("LOCKORDER_PROGRAMS").ok().and_then(|n| n.parse().ok());
+    let programs: u32 = programs.unwrap_or(2_000);
+    let state = RefCell::new(([Site::here(), Site::there()], Reference::default()));
+    let config = Config { cases: programs, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new(config);
+    let result = runner.run(&prop::collection::vec(step(), 20..40), |steps| {
+        let (sites, reference) = &mut *state.borrow_mut();
+        let mut run = Run { sites, reference, guards: Vec::new() };
+        let result = steps.into_iter().try_for_each(|step| run.step(step));
+        run.guards.reverse();
+        let ended = run.end();
+        result.and(ended)
+    });
+    if let Err(TestError::Fail(reason, steps)) = &result {
+        panic!("{reason}\nby the program {steps:#?}");
+    }
+    result.unwrap();
+    let counts = &state.borrow().1.counts;
+    for (rule, count) in counts {
+        println!("{count:>9}  {rule}");
+    }
+    let least = u64::from(programs) / 100;
+    assert!(
+        counts.values().all(|count| *count >= least),
+        "every rule at least {least} times: {counts:?}"
+    );
+}
