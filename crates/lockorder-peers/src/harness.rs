@@ -17,6 +17,8 @@ pub(crate) struct Arm {
 pub(crate) struct Rows {
     row: Option<String>,
     arm: Option<String>,
+    /// How often to run it, instead of measuring.
+    run: Option<u64>,
     arms: BTreeMap<&'static str, Vec<Arm>>,
     medians: BTreeMap<&'static str, BTreeMap<&'static str, f64>>,
 }
@@ -24,7 +26,12 @@ pub(crate) struct Rows {
 impl Rows {
     /// Takes in all rows and arms, or only those of this name.
     pub(crate) fn new(row: Option<String>, arm: Option<String>) -> Self {
-        Self { row, arm, arms: BTreeMap::new(), medians: BTreeMap::new() }
+        Self { row, arm, run: None, arms: BTreeMap::new(), medians: BTreeMap::new() }
+    }
+
+    /// Runs `n` iterations of what is measured otherwise.
+    pub(crate) fn only_run(&mut self, n: u64) {
+        self.run = Some(n);
     }
 
     /// Adds an arm that times itself.
@@ -57,6 +64,12 @@ impl Rows {
     /// Measures what was added to a row so far.
     pub(crate) fn measure(&mut self, row: &'static str) {
         let Some(mut arms) = self.arms.remove(row) else { return };
+        if let Some(n) = self.run {
+            arms.iter_mut().for_each(|arm| {
+                let _ = (arm.run)(n);
+            });
+            return;
+        }
         let turns: Vec<u64> = arms.iter_mut().map(iterations).collect();
         let mut times = vec![Vec::with_capacity(ROUNDS); arms.len()];
         for round in 0..ROUNDS {

@@ -3,7 +3,8 @@
 //! One process measures `lockorder` in one state, off or on, because a build has one. So each row carries
 //! the plain lock of the same process as its reference, and only ratios to that are compared.
 //!
-//! The name of a row, and of one of its arms, as arguments: only that, for a profiler.
+//! The name of a row, and of one of its arms, as arguments: only that, for a profiler. And a number: so many
+//! iterations of it and nothing else, to count instructions.
 
 mod blocking;
 mod futures;
@@ -28,6 +29,9 @@ lockorder::hierarchy! {
 fn main() {
     let mut args = std::env::args().skip(1);
     let mut rows = Rows::new(args.next(), args.next());
+    if let Some(n) = args.next() {
+        rows.only_run(n.parse().expect("the third argument is a number"));
+    }
     // Threads first: the checker pays for tasks only once an async lock was used.
     blocking::rows(&mut rows);
     #[cfg(feature = "peers")]

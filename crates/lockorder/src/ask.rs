@@ -143,6 +143,12 @@ pub(crate) trait Granted<R: Rank, H, I> {
     fn granted(inner: I, want: &Want<R, H>, grant: Grant) -> Self;
 }
 
+/// What a wait ends with where nothing is recorded.
+#[cfg(all(feature = "tokio", not(any(debug_assertions, feature = "enforce"))))]
+pub(crate) trait Unrecorded<I> {
+    fn unrecorded(inner: I) -> Self;
+}
+
 /// One lock that is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {

@@ -29,6 +29,14 @@ macro_rules! guard {
 
         $crate::guard::guard!(@traits $name [$($decl)*] [$($use)*] $target, $inner, $access);
 
+        #[cfg(all(feature = "tokio", not(any(debug_assertions, feature = "enforce"))))]
+        impl<$($decl)*> $crate::ask::Unrecorded<$inner> for $name<$($use)*> {
+            #[inline(always)]
+            fn unrecorded(inner: $inner) -> Self {
+                Self::new(inner, $crate::checker::Held)
+            }
+        }
+
         #[cfg(feature = "tokio")]
         impl<$($decl)*, How: $crate::ask::How> $crate::ask::Granted<R, How, $inner> for $name<$($use)*> {
             #[inline(always)]

@@ -17,8 +17,13 @@ macro_rules! access {
             /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
             #[track_caller]
             pub fn $untimed(&self) -> impl Future<Output = $guard<'_, R, T>> {
-                let now = || self.raw().$try().ok();
-                wait::forever(self.want($how), now, self.raw().$untimed())
+                #[cfg(any(debug_assertions, feature = "enforce"))]
+                {
+                    let now = || self.raw().$try().ok();
+                    wait::forever(self.want($how), now, self.raw().$untimed())
+                }
+                #[cfg(not(any(debug_assertions, feature = "enforce")))]
+                wait::bare(self.raw().$untimed())
             }
 
             #[doc = concat!("Waits for ", $what, " for the time of its hierarchy.")]

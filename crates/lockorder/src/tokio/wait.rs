@@ -13,6 +13,8 @@ use std::time::Duration;
 use tokio::task::coop::cooperative;
 
 use crate::Rank;
+#[cfg(not(any(debug_assertions, feature = "enforce")))]
+use crate::ask::Unrecorded;
 use crate::ask::{Grant, Granted, How, Want};
 use crate::checker::Asked;
 use crate::error::AcquireError;
@@ -88,7 +90,7 @@ struct Taken;
 #[inline(always)]
 fn at_once<T>(now: impl Fn() -> Option<T>, cx: &mut Context<'_>) -> Result<Poll<T>, Taken> {
     if !crate::ENFORCING {
-        return Err(Taken); // There the future is the wrapped one, to the instruction.
+        return Err(Taken); // There it is the wrapped lock that decides.
     }
     let mut tried = false;
     let polled = pin!(cooperative(poll_fn(|_| {
@@ -99,6 +101,33 @@ fn at_once<T>(now: impl Fn() -> Option<T>, cx: &mut Context<'_>) -> Result<Poll<
     match tried && polled.is_pending() {
         true => Err(Taken),
         false => Ok(polled),
+    }
+}
+
+#[cfg(not(any(debug_assertions, feature = "enforce")))]
+pin_project_lite::pin_project! {
+    /// The wrapped future, with the guard around what it gives: to the instruction.
+    pub(super) struct Bare<W, G> {
+        #[pin]
+        wait: W,
+        guard: PhantomData<fn() -> G>,
+    }
+}
+
+/// Waits as the wrapped lock does.
+#[cfg(not(any(debug_assertions, feature = "enforce")))]
+#[inline(always)]
+pub(super) fn bare<W: Future, G: Unrecorded<W::Output>>(wait: W) -> Bare<W, G> {
+    Bare { wait, guard: PhantomData }
+}
+
+#[cfg(not(any(debug_assertions, feature = "enforce")))]
+impl<W: Future, G: Unrecorded<W::Output>> Future for Bare<W, G> {
+    type Output = G;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
+        self.project().wait.poll(cx).map(G::unrecorded)
     }
 }
 
