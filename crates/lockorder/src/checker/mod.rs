@@ -19,6 +19,8 @@ mod family;
 mod gate;
 mod known;
 mod local;
+#[cfg(all(test, lockorder_loom))]
+mod modelled;
 mod pool;
 mod registry;
 mod say;

@@ -6,11 +6,9 @@
 //! same afterwards. One word that says so much keeps the stores of an acquisition few: each is paid for
 //! before the next locked instruction.
 
-use crossbeam_utils::atomic::AtomicCell;
-
 use super::local::Tag;
 use super::registry::{self, Id};
-use super::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use super::sync::{AtomicCell, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::Class;
 use crate::ask::{Ask, Keeper};
 use crate::event;
