@@ -190,6 +190,8 @@ impl Ask {
                 None => Err(self.timed_out(limit)),
             },
             None => {
+                // Before the check: who begins to wait for this thread after it must see this.
+                let _blocked = checker::blocked(self);
                 let asked = self.check();
                 match take(limit) {
                     Some(guard) => Ok((guard, self.hold(asked))),
@@ -209,6 +211,7 @@ impl Ask {
 
     #[inline(never)]
     fn take_slowly<G>(self, take: impl FnOnce() -> G) -> (G, Held) {
+        let _blocked = checker::blocked(self);
         let asked = self.check();
         let guard = take();
         (guard, self.hold(asked))

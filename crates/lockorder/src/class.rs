@@ -58,6 +58,14 @@ impl Class {
         self.table
     }
 
+    /// Whether two locks of it have anything in common.
+    pub(crate) fn is_placed(&self) -> bool {
+        #[cfg(any(debug_assertions, feature = "enforce"))]
+        return self.table.is_declared() || self.name != UNPLACED;
+        #[cfg(not(any(debug_assertions, feature = "enforce")))]
+        true
+    }
+
     #[inline]
     pub(crate) fn is_before(&self, other: &Self) -> bool {
         std::ptr::eq(self.table, other.table) && self.position < other.position
@@ -131,6 +139,10 @@ enum Rows {
     #[cfg(any(debug_assertions, feature = "enforce"))]
     Learned(OnceLock<Class>),
 }
+
+/// The class of a lock of which nobody knows where it was made: no order is learned with it.
+#[cfg(any(debug_assertions, feature = "enforce"))]
+pub(crate) const UNPLACED: &str = "unknown place";
 
 /// The class of locks without a rank, known by name only. It lives as long as the program.
 #[cfg(any(debug_assertions, feature = "enforce"))]

@@ -124,21 +124,6 @@ macro_rules! guard {
             type Rank = R;
         }
 
-        impl<$($decl)*> $name<$($use)*> {
-            /// The lock to be taken next, under this one: that its rank is above this one's is checked when
-            /// the program is compiled. What else is held is checked at run time as always.
-            pub fn then<'then, L: $crate::then::Ranked>(&self, lock: &'then L) -> &'then L
-            where
-                R: $crate::Rank,
-                L::Rank: $crate::Rank<Hierarchy = R::Hierarchy>,
-            {
-                const {
-                    $crate::then::assert_follows::<R, L::Rank>();
-                }
-                lock
-            }
-        }
-
         impl<$($decl)*> $crate::hand_over::Sealed for $name<$($use)*> {
             fn held(&mut self) -> &mut $crate::checker::Held {
                 &mut self.held

@@ -103,6 +103,9 @@ mod then;
 pub mod tokio;
 mod violation;
 
+#[cfg(feature = "tokio")]
+#[doc(hidden)]
+pub use ::tokio as __tokio;
 pub use blocking::{
     ArcFairMutexGuard, ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockWriteGuard, Condvar, FairMutex,
     FairMutexGuard, Lazy, MappedFairMutexGuard, MappedMutexGuard, MappedReentrantMutexGuard,
@@ -122,7 +125,7 @@ pub use judge::{Breach, Checker, Edge, LearnedOrder, Off, RankOrder, reset_check
 pub use many::{Lockable, Lockables, Read, SameKey, Sortable, Write, lock_many};
 pub use policy::{Policy, Suppression, set_policy, set_policy_of, suppress, suppressions};
 pub use report::{Acquisition, HeldLock, Holder, Mode};
-pub use then::Ranked;
+pub use then::{Ranked, Then};
 pub use violation::{Violation, ViolationKind};
 
 /// Whether this build checks the order: under `debug_assertions`, or with the feature `enforce`.

@@ -124,11 +124,14 @@ mod reports {
     use parking_lot::Mutex;
 
     use super::{POLICY, Policy, SUPPRESSIONS};
-    use crate::{Violation, ViolationKind};
+    use crate::learned::Learned;
+    use crate::{Hierarchy, Violation, ViolationKind};
 
     /// The policy for a violation.
     pub(crate) fn of(violation: &Violation) -> Policy {
-        let own = violation.subject().class.table().policy.read().clone();
+        let table = violation.subject().class.table();
+        let table = if table.is_declared() { table } else { Learned::table() };
+        let own = table.policy.read().clone();
         own.unwrap_or_else(|| POLICY.read().clone())
     }
 

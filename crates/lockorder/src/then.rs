@@ -2,13 +2,20 @@
 
 use crate::Rank;
 
-/// A lock, or a guard of one, whose rank its type says: what `guard.then(&lock)` works with.
+/// A lock, or a guard of one, whose rank its type says.
+pub trait Ranked {
+    /// The rank.
+    type Rank: Rank;
+}
+
+/// Names the lock to be taken next, under a guard, so that their order is checked when the program is
+/// compiled. What else is held is checked at run time as always.
 ///
 /// ```
 /// lockorder::hierarchy! {
 ///     App { level 1 { Config = "config" } level 2 { Cache = "cache" } }
 /// }
-/// use lockorder::Mutex;
+/// use lockorder::{Mutex, Then};
 ///
 /// let (config, cache) = (Mutex::<Config, _>::new(1), Mutex::<Cache, _>::new(2));
 /// let config = config.lock();
@@ -20,20 +27,30 @@ use crate::Rank;
 /// lockorder::hierarchy! {
 ///     App { level 1 { Config = "config" } level 2 { Cache = "cache" } }
 /// }
-/// use lockorder::Mutex;
+/// use lockorder::{Mutex, Then};
 ///
 /// let (config, cache) = (Mutex::<Config, _>::new(1), Mutex::<Cache, _>::new(2));
 /// let cache = cache.lock();
 /// let config = cache.then(&config).lock();
 /// ```
-pub trait Ranked {
-    /// The rank.
-    type Rank: Rank;
+pub trait Then: Ranked {
+    /// The lock to be taken next, under this one.
+    fn then<'a, L: Ranked>(&self, lock: &'a L) -> &'a L
+    where
+        L::Rank: Rank<Hierarchy = <Self::Rank as Rank>::Hierarchy>,
+    {
+        const {
+            assert_follows::<Self::Rank, L::Rank>();
+        }
+        lock
+    }
 }
+
+impl<G: Ranked> Then for G {}
 
 /// Refuses to compile unless a lock of rank `Inner` may be taken under one of rank `Outer`. Locks of one
 /// keyed rank may, in the order of their keys, which is known at run time only.
-pub(crate) const fn assert_follows<Outer: Rank, Inner: Rank>() {
+const fn assert_follows<Outer: Rank, Inner: Rank>() {
     let keyed = <Inner::Keys as crate::cell::Keying>::KEYED;
     assert!(
         Outer::POSITION < Inner::POSITION || (keyed && Outer::POSITION == Inner::POSITION),

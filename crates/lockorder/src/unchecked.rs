@@ -70,6 +70,9 @@ pub(crate) fn check(_: Ask) -> Asked {
 }
 
 #[inline(always)]
+pub(crate) fn blocked(_: Ask) {}
+
+#[inline(always)]
 pub(crate) fn hold(_: Ask, _: Asked) -> Held {
     Held
 }

@@ -119,7 +119,7 @@ impl fmt::Display for Violation {
         if let Some(span) = self.span {
             write!(f, ", span {span}")?;
         }
-        write!(f, "\n    mend: {}", self.advice())?;
+        write!(f, "\n    help: {}", self.advice())?;
         if self.may_be_arms {
             f.write_str(
                 "; if these are two arms of one join! or select!, wrap each in lockorder::branch",

@@ -149,7 +149,8 @@ async fn permits_are_counted_when_they_are_divided_and_joined() {
     let held = || {
         let all = lockorder::snapshot().into_iter();
         let mine = all.filter(|h| h.lock.class.name() == "middle" && h.holder.task.is_none());
-        let mut modes: Vec<_> = mine.map(|h| h.lock.mode.to_string()).collect();
+        let modes = mine.map(|h| h.lock.mode.to_string());
+        let mut modes: Vec<_> = modes.filter(|mode| mode.contains("permit")).collect();
         modes.sort();
         modes
     };
@@ -165,4 +166,70 @@ async fn permits_are_counted_when_they_are_divided_and_joined() {
     assert!(owned.split(2).is_none() && owned.num_permits() == 1);
     drop(owned);
     assert_eq!(slots.forget_permits(3), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_waits_already_is_checked_when_somebody_waits_for_it() {
+    let lock = Arc::new(Mutex::<Middle, _>::new(0));
+    let collector = Collector::new();
+    let held = Arc::clone(&lock).lock_owned().await;
+    let wants = collector.watch({
+        let lock = Arc::clone(&lock);
+        async move { drop(lock.lock().await) }
+    });
+    let child = spawn(wants);
+    while lockorder::snapshot().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let mut child = std::pin::pin!(child);
+    let mut found = Vec::new();
+    while found.is_empty() {
+        // It may not have begun to wait at the first look, or not have looked again at the next.
+        let waits = tokio::time::timeout(Duration::from_millis(5), &mut child);
+        assert!(waits.await.is_err(), "its waiter holds the lock");
+        found = kinds(&collector);
+    }
+    assert_eq!(found, [ViolationKind::SameLock]);
+    drop(held);
+    child.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_thread_that_is_blocked_already_is_reported_to_who_waits_for_it() {
+    let lock = Arc::new(lockorder::Mutex::<Middle, u32>::new(0));
+    let (held, wait) = std::sync::mpsc::channel();
+    let (release, go) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn({
+        let lock = Arc::clone(&lock);
+        move || {
+            let _guard = lock.lock();
+            held.send(()).unwrap();
+            go.recv().unwrap();
+        }
+    });
+    wait.recv().unwrap();
+    let (begins, begun) = std::sync::mpsc::channel();
+    let collector = Collector::new();
+    let child = spawn_blocking({
+        let (lock, collector) = (Arc::clone(&lock), collector.clone());
+        move || {
+            begins.send(()).unwrap();
+            collector.run(|| drop(lock.lock()));
+        }
+    });
+    begun.recv().unwrap();
+    let later = Mutex::<Inner, _>::new(0);
+    let _later = later.lock().await;
+    let mut child = std::pin::pin!(child);
+    let mut found = Vec::new();
+    while found.is_empty() {
+        // By this thread, or by the other, as the one or the other is first.
+        let waits = tokio::time::timeout(Duration::from_millis(5), &mut child);
+        assert!(collector.watch(waits).await.is_err(), "the lock is held");
+        found = kinds(&collector);
+    }
+    assert!(found.iter().all(|kind| *kind == ViolationKind::Order), "{found:?}");
+    release.send(()).unwrap();
+    holder.join().unwrap();
+    child.await.unwrap();
 }

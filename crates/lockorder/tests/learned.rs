@@ -81,7 +81,7 @@ fn trying_teaches_nothing() {
 
 #[test]
 fn two_locks_of_one_place_are_one_class() {
-    let many: Vec<_> = (0..2).map(Mutex::new).collect();
+    let many: Vec<_> = (0..2).map(|n| Mutex::new(n)).collect();
     let found = violations(|| drop((many[0].lock(), many[1].lock())));
     assert_eq!(found[0].kind, SameClass);
     assert!(found[0].to_string().contains("name them apart"), "{}", found[0]);
@@ -180,4 +180,30 @@ fn a_value_is_reached_without_a_lock_where_nobody_else_can_have_it() {
     drop(keyed.lock());
     *keyed.get_mut() += 1;
     assert_eq!(keyed.into_inner(), 2);
+}
+
+#[test]
+fn a_lock_that_the_standard_library_made_has_no_place_and_teaches_nothing() {
+    let (a, b): (Vec<_>, Vec<_>) =
+        ((0..2).map(Mutex::new).collect(), ["x"; 2].into_iter().map(Mutex::new).collect());
+    assert_eq!(kinds(|| drop((a[0].lock(), a[1].lock(), b[0].lock()))), []);
+    assert_eq!(kinds(|| drop((b[0].lock(), a[1].lock(), a[0].lock()))), [], "they have no order");
+    let again = || drop((a[0].lock(), a[0].try_lock_for(Default::default())));
+    assert_eq!(kinds(again), [SameLock]);
+    let (outer, inner) = (Mutex::named("around", 0), Mutex::named("within", 0));
+    drop((outer.lock(), a[0].lock(), inner.lock()));
+    assert_eq!(kinds(|| drop((inner.lock(), a[0].lock(), outer.lock()))), [LearnedOrder]);
+}
+
+#[test]
+fn a_foreign_lock_joins_the_learned_order_by_name() {
+    let disk = || lockorder::Held::acquire(lockorder::learned::class("disk"), 0);
+    let cache = Mutex::named("cache over disk", 0);
+    assert_eq!(kinds(|| drop((cache.lock(), disk()))), []);
+    let found = violations(|| {
+        let _disk = disk();
+        drop(cache.lock());
+    });
+    assert_eq!(found[0].kind, LearnedOrder);
+    assert_eq!(found[0].held.class.to_string(), "disk (learned)");
 }

@@ -416,8 +416,14 @@ fn the_locks_of_an_initialiser_come_after_its_cell() {
     assert_eq!(kinds(|| assert_eq!(*GOOD.get_or_init(|| 0), 2)), [], "it is made: nobody waits");
     let fresh = OnceCell::<Middle, u32>::new();
     assert_eq!(kinds(|| assert_eq!(fresh.get_or_try_init(|| Err(7)), Err(7))), [Order]);
-    assert_eq!((fresh.set(3), fresh.set(4), fresh.into_inner()), (Ok(()), Err(4), Some(3)));
     drop(inner);
+    assert_eq!((fresh.set(3), fresh.set(4), fresh.into_inner()), (Ok(()), Err(4), Some(3)));
+    let cell = OnceCell::<Middle, u32>::new();
+    let found =
+        common::report(|| assert_eq!(cell.get_or_init(|| cell.set(1).map_or(2, |()| 3)), &0));
+    assert!(found.starts_with(common::LOCK), "it would wait for itself: {found}");
+    assert_eq!(OnceCell::<Middle, _>::with_value(7).get(), Some(&7));
+    assert_eq!(Lazy::get(&LAZY), Some(&2));
 }
 
 #[test]

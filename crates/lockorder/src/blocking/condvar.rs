@@ -111,9 +111,9 @@ impl Condvar {
         mut condition: impl FnMut(&mut T) -> bool,
         limit: Duration,
     ) -> WaitTimeoutResult {
-        let end = Instant::now() + limit;
+        let start = Instant::now();
         while condition(guard) {
-            if self.wait_until(guard, end).timed_out() {
+            if self.wait_for(guard, limit.saturating_sub(start.elapsed())).timed_out() {
                 return WaitTimeoutResult(condition(guard));
             }
         }

@@ -84,12 +84,29 @@ impl<R: Rank, T> OnceCell<R, T> {
         })
     }
 
-    /// Gives the cell its value.
+    /// Gives the cell its value. If somebody is making one, waits for that.
     ///
     /// # Errors
     /// The value, if there is one already.
+    ///
+    /// # Panics
+    /// As [`get_or_init`](Self::get_or_init).
+    #[track_caller]
     pub fn set(&self, value: T) -> Result<(), T> {
-        self.raw().set(value)
+        let mut value = Some(value);
+        self.get_or_init(|| value.take().expect("an initialiser runs once"));
+        value.map_or(Ok(()), Err)
+    }
+
+    /// A cell that has its value.
+    pub fn with_value(value: T) -> Self
+    where
+        Self: Default,
+    {
+        let cell = Self::default();
+        // It is new: nobody makes another.
+        let _ = cell.raw().set(value);
+        cell
     }
 
     /// Takes the value out.
@@ -129,6 +146,13 @@ impl<R: Rank<Keys = crate::Unkeyed>, T, F> Lazy<R, T, F> {
     /// A value that `make` will make.
     pub const fn new(make: F) -> Self {
         Self { cell: OnceCell::<R, T>::new(), make: parking_lot::const_mutex(Some(make)) }
+    }
+}
+
+impl<R: Rank, T, F> Lazy<R, T, F> {
+    /// The value, if it was made.
+    pub fn get(this: &Self) -> Option<&T> {
+        this.cell.get()
     }
 }
 

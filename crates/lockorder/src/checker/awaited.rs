@@ -5,17 +5,29 @@
 //! for. They may lead on, if the waiter is waited for in turn.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use parking_lot::Mutex;
 
 use super::block::Block;
 use super::branch::BranchHolder;
 use super::local::{self, Tag};
-use super::{gate, slot::Record};
+use super::slot::{Record, Slot};
+use super::{examine, gate};
+use crate::ask::Ask;
 
 /// Who waits for a task. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Awaited(Arc<Mutex<Option<Waiter>>>);
+pub(crate) struct Awaited(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    waiter: Option<Waiter>,
+    /// What lets the task check again what it waits for.
+    waker: Option<Waker>,
+    /// The lock that the task, on a thread of its own, is blocked by.
+    blocked: Option<Ask>,
+}
 
 struct Waiter {
     /// The task or thread, and the branches of it, that wait.
@@ -32,12 +44,33 @@ impl Awaited {
         let tags = lineage.tags();
         let blocks = lineage.branches.into_iter().chain(lineage.base).collect();
         let thread = local::thread().map(|thread| (thread, tags));
-        *self.0.lock() = Some(Waiter { blocks, thread });
+        let mut state = self.0.lock();
+        let is_new = state.waiter.replace(Waiter { blocks, thread }).is_none();
+        let (waker, blocked) = (state.waker.clone(), state.blocked);
+        drop(state);
+        if is_new {
+            // What the task waits for by now was checked before it had a waiter.
+            waker.into_iter().for_each(Waker::wake);
+            blocked.into_iter().for_each(|ask| examine::reports_of_child(&ask, &self.records()));
+        }
     }
 
     /// Nobody waits any more.
     pub(crate) fn end(&self) {
-        *self.0.lock() = None;
+        self.0.lock().waiter = None;
+    }
+
+    /// The task is polled.
+    pub(super) fn polled(&self, waker: &Waker) {
+        let mut state = self.0.lock();
+        if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            state.waker = Some(waker.clone());
+        }
+    }
+
+    /// The task is blocked by a lock, or no longer.
+    pub(super) fn blocked(&self, by: Option<Ask>) {
+        self.0.lock().blocked = by;
     }
 
     /// Calls a function in the name of the task that runs it.
@@ -54,17 +87,17 @@ impl Awaited {
     }
 
     /// What the waiter holds, and whoever waits for it.
-    pub(super) fn records(&self) -> Vec<(Record, &'static super::slot::Slot)> {
+    pub(super) fn records(&self) -> Vec<(Record, &'static Slot)> {
         let mut records = Vec::new();
         self.collect(&mut records, 0);
         records
     }
 
-    fn collect(&self, records: &mut Vec<(Record, &'static super::slot::Slot)>, depth: usize) {
+    fn collect(&self, records: &mut Vec<(Record, &'static Slot)>, depth: usize) {
         /// No program waits so deep; a cycle of waiters would.
         const DEEPEST: usize = 64;
-        let waiter = self.0.lock();
-        let Some(waiter) = waiter.as_ref().filter(|_| depth < DEEPEST) else { return };
+        let state = self.0.lock();
+        let Some(waiter) = state.waiter.as_ref().filter(|_| depth < DEEPEST) else { return };
         for block in &waiter.blocks {
             records.extend(block.live_records());
             if let Some(awaited) = block.family.awaited() {

@@ -40,6 +40,7 @@ impl<F: Future> Future for Branch<F> {
         let future = this.future;
         match this.holder.enter() {
             Some(block) => {
+                this.holder.awaited.iter().for_each(|awaited| awaited.polled(cx.waker()));
                 let polled = local::within(block, || future.poll(cx));
                 match polled.is_ready() {
                     true => this.holder.end(),

@@ -170,6 +170,24 @@ fn held_by_caller(keeper: Keeper) -> Vec<Counted> {
     held
 }
 
+/// Reports that a task that the caller waits for is blocked by a lock that it must not wait for.
+#[cfg(feature = "tokio")]
+pub(super) fn reports_of_child(ask: &Ask, held: &[(Record, &'static Slot)]) {
+    if local::is_reporting() {
+        return;
+    }
+    let of_waiter = |(record, slot): &(Record, &'static Slot)| Counted {
+        record: *record,
+        slot,
+        of_task: false,
+    };
+    let held: Vec<Counted> = held.iter().map(of_waiter).collect();
+    let acquisitions: Vec<_> = held.iter().map(|h| h.record.acquisition()).collect();
+    if let Some(breach) = judge(&ask.wanted(), &acquisitions, false) {
+        report(ask, breach, &held, acquisitions);
+    }
+}
+
 /// The locks of whoever waits for the task that this is.
 #[cfg(feature = "tokio")]
 fn held_by_waiters() -> Vec<Counted> {

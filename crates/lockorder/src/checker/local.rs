@@ -160,6 +160,7 @@ impl Lineage {
 mod futures {
     use std::sync::atomic::Ordering;
 
+    use super::super::awaited::Awaited;
     use super::super::block::Place;
     use super::{Block, Keeper, LOCAL, Lineage, Local, Tag, gate, known_thread, tasks, with};
     use crate::ask::Ask;
@@ -228,6 +229,14 @@ mod futures {
         })
     }
 
+    /// Who waits for the task that this is, if anybody may.
+    pub(in super::super) fn awaited() -> Vec<Awaited> {
+        let Some(branch) = with(Local::branch) else { return Vec::new() };
+        std::iter::successors(Some(branch), |b| b.family.parent())
+            .filter_map(|b| b.family.awaited())
+            .collect()
+    }
+
     /// The task that is polled now; 0 outside of tasks, and while nobody can know.
     pub(in super::super) fn task() -> Tag {
         match gate::has(gate::TASKS) {
@@ -289,7 +298,11 @@ mod futures {
 }
 
 #[cfg(feature = "tokio")]
-pub(super) use futures::{admit_to_task, base, holder, lineage, only_block, tag, task, within};
+pub(super) type Waiters = super::awaited::Awaited;
+#[cfg(feature = "tokio")]
+pub(super) use futures::{
+    admit_to_task, awaited, base, holder, lineage, only_block, tag, task, within,
+};
 
 #[cfg(not(feature = "tokio"))]
 mod no_futures {
@@ -303,6 +316,19 @@ mod no_futures {
 
     pub(in super::super) fn holder() -> Option<&'static Block> {
         None
+    }
+
+    /// Nobody waits for a thread that we would know of.
+    pub(in super::super) enum Waiters {}
+
+    impl Waiters {
+        pub(in super::super) fn blocked(&self, _: Option<Ask>) {
+            match *self {}
+        }
+    }
+
+    pub(in super::super) fn awaited() -> Vec<Waiters> {
+        Vec::new()
     }
 
     pub(in super::super) fn only_block(_: Keeper) -> Option<Option<&'static Block>> {
@@ -323,4 +349,6 @@ mod no_futures {
 }
 
 #[cfg(not(feature = "tokio"))]
-pub(super) use no_futures::{admit_to_task, holder, lineage, only_block, tag, task};
+pub(super) use no_futures::{
+    Waiters, admit_to_task, awaited, holder, lineage, only_block, tag, task,
+};

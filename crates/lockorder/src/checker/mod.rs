@@ -105,6 +105,20 @@ pub(crate) fn check(ask: Ask) -> Asked {
     Asked { at, reported: examine::reports(&ask, None) }
 }
 
+/// Says that the thread is blocked by a lock, for as long as this lives, to whoever waits for it.
+#[must_use]
+pub(crate) fn blocked(ask: Ask) -> impl Drop {
+    struct Blocked(Vec<local::Waiters>);
+    impl Drop for Blocked {
+        fn drop(&mut self) {
+            self.0.iter().for_each(|awaited| awaited.blocked(None));
+        }
+    }
+    let awaited = local::awaited();
+    awaited.iter().for_each(|awaited| awaited.blocked(Some(ask)));
+    Blocked(awaited)
+}
+
 /// Records the acquired lock.
 #[inline(never)]
 pub(crate) fn hold(ask: Ask, asked: Asked) -> Held {

@@ -48,7 +48,12 @@ impl fmt::Display for Edge {
 
 impl Checker for LearnedOrder {
     fn check(&self, wanted: &Acquisition, held: &[Acquisition]) -> Option<Breach> {
-        let foreign = |h: &&Acquisition| !std::ptr::eq(h.class.table(), wanted.class.table());
+        let foreign = |h: &&Acquisition| {
+            h.class.is_placed() && !std::ptr::eq(h.class.table(), wanted.class.table())
+        };
+        if !wanted.class.is_placed() {
+            return None;
+        }
         if GRAPH.read().knows_all(held.iter().filter(foreign), wanted) {
             return None;
         }

@@ -15,7 +15,9 @@ impl Checker for RankOrder {
         let order =
             || last_by_key(held, |h| wanted.class.is_before(h.class), |h| h.class.position());
         let same_class = || {
-            let breaks = |h: &Acquisition| h.class == wanted.class && !keys_rise(h, wanted);
+            let breaks = |h: &Acquisition| {
+                h.class == wanted.class && h.class.is_placed() && !keys_rise(h, wanted)
+            };
             last_by_key(held, breaks, |h| h.key)
         };
         same_lock

@@ -22,6 +22,10 @@
 //! What was never taken together in a run is not known, so a test run that misses a path misses its order.
 //! A declared [`hierarchy!`](crate::hierarchy) knows it beforehand. Two locks of one place are one class, as
 //! two of one rank are: where a program holds two of them at once, they need a keyed rank.
+//!
+//! The place is where `new` is called. `#[derive(Default)]` calls it for all fields in one place, so give
+//! those names; and `.map(Mutex::new)` calls it inside the standard library, where it says nothing: such a
+//! lock is only checked against itself and against ranks. Write `.map(|value| Mutex::new(value))`.
 
 mod blocking;
 mod place;
@@ -31,7 +35,7 @@ pub mod tokio;
 pub use blocking::{FairMutex, Mutex, OnceCell, ReentrantMutex, RwLock};
 pub(crate) use place::Placed;
 
-use crate::class::{self, Class, Hierarchy, Keying, Rank, Table, table};
+use crate::class::{Class, Hierarchy, Keying, Rank, Table, table};
 
 /// The rank of locks without one. Their class is where they were made.
 #[derive(Debug)]
@@ -59,8 +63,25 @@ impl Hierarchy for Learned {
     }
 }
 
+/// The class of all locks without a rank that have this name: for a foreign lock, see
+/// [`Request`](crate::Request).
+///
+/// ```
+/// let held = lockorder::Held::acquire(lockorder::learned::class("disk"), 0);
+/// # drop(held);
+/// ```
+pub fn class(name: &'static str) -> &'static Class {
+    #[cfg(any(debug_assertions, feature = "enforce"))]
+    return place::named(name);
+    #[cfg(not(any(debug_assertions, feature = "enforce")))]
+    {
+        let _ = name;
+        Learned::class()
+    }
+}
+
 /// Stands for all of them where nobody asks for one.
-static TABLE: Table = table::table("learned", class::DEFAULT_TIMEOUT, CLASSES);
+static TABLE: Table = table::table("learned", crate::class::DEFAULT_TIMEOUT, CLASSES);
 const ROWS: &[table::Row] =
     &[table::Row { name: "learned", level: 0, docs: "Any lock without a rank.", keyed: false }];
 static CLASSES: &[Class] = &[table::class(ROWS, 0, &TABLE)];

@@ -19,10 +19,10 @@
 #[macro_export]
 macro_rules! __join {
     (biased; $($arm:expr),+ $(,)?) => {
-        ::tokio::join!(biased; $($crate::branch($arm)),+)
+        $crate::__tokio::join!(biased; $($crate::branch($arm)),+)
     };
     ($($arm:expr),+ $(,)?) => {
-        ::tokio::join!($($crate::branch($arm)),+)
+        $crate::__tokio::join!($($crate::branch($arm)),+)
     };
 }
 
@@ -46,10 +46,10 @@ macro_rules! __join {
 #[macro_export]
 macro_rules! __try_join {
     (biased; $($arm:expr),+ $(,)?) => {
-        ::tokio::try_join!(biased; $($crate::branch($arm)),+)
+        $crate::__tokio::try_join!(biased; $($crate::branch($arm)),+)
     };
     ($($arm:expr),+ $(,)?) => {
-        ::tokio::try_join!($($crate::branch($arm)),+)
+        $crate::__tokio::try_join!($($crate::branch($arm)),+)
     };
 }
 
@@ -74,10 +74,10 @@ macro_rules! __try_join {
 #[macro_export]
 macro_rules! __select {
     (@arms [$($done:tt)*]) => {
-        ::tokio::select! { $($done)* }
+        $crate::__tokio::select! { $($done)* }
     };
     (@arms [$($done:tt)*] else => $else:expr $(,)?) => {
-        ::tokio::select! { $($done)* else => { $else } }
+        $crate::__tokio::select! { $($done)* else => { $else } }
     };
     (@arms [$($done:tt)*] $bind:pat = $arm:expr $(, if $when:expr)? => $run:block, $($rest:tt)*) => {
         $crate::__select!(@arms

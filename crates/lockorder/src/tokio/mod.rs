@@ -26,3 +26,5 @@ pub use rwlock::{
 };
 pub use semaphore::Semaphore;
 pub use spawn::{JoinHandle, spawn, spawn_blocking, spawn_local};
+/// The errors of tokio's own locks, which `try_` methods and cells return.
+pub use tokio::sync::{SetError, TryAcquireError, TryLockError};

@@ -44,7 +44,7 @@ pub fn assert_report(report: &str, what: &str, wanted: &str, held: &str, file: &
     assert!(lines[1].trim().starts_with(&format!("wanted: {wanted} (level ")), "{report}");
     assert!(lines[2].trim().starts_with(&format!("held: {held} (level ")), "{report}");
     assert!(lines[1].contains(file) && lines[2].contains(file), "{report}");
-    assert!(report.contains("mend: "), "{report}");
+    assert!(report.contains("help: "), "{report}");
 }
 
 /// The kinds of violations in `f`, which go unreported.

@@ -1,3 +1,5 @@
+use lockorder::Then;
+
 lockorder::hierarchy! {
     App {
         level 1 { Config = "config" }
