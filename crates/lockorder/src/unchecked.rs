@@ -33,6 +33,13 @@ impl Held {
 
     pub(crate) fn change(&mut self, _: Mode) {}
 
+    pub(crate) fn during<T>(&mut self, _: Mode, f: impl FnOnce() -> T) -> T {
+        f()
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn merge(&mut self, _: Self, _: Mode) {}
+
     #[cfg(feature = "tokio")]
     pub(crate) fn split(&mut self, _: Mode, _: Mode) -> Self {
         Self

@@ -63,14 +63,26 @@ async fn a_lock_of_its_waiter_is_reported_instead_of_hanging() {
 async fn so_does_blocking_work_and_a_waiter_of_the_waiter() {
     let held = Mutex::<Middle, _>::new(0);
     let collector = Collector::new();
+    // Takes its lock when it is waited for.
     let blocking = {
         let collector = collector.clone();
-        move || collector.run(|| drop(lockorder::Mutex::<Outer, _>::new(0).lock()))
+        async move || {
+            let (go, wait) = std::sync::mpsc::channel();
+            let work = spawn_blocking(move || {
+                wait.recv().unwrap();
+                collector.run(|| drop(lockorder::Mutex::<Outer, _>::new(0).lock()));
+            });
+            let later = async move {
+                tokio::task::yield_now().await;
+                go.send(()).unwrap();
+            };
+            tokio::join!(biased; work, later).0.unwrap();
+        }
     };
     let _held = held.lock().await;
-    spawn_blocking(blocking.clone()).await.unwrap();
+    blocking.clone()().await;
     assert_eq!(kinds(&collector), [ViolationKind::Order]);
-    spawn(async { spawn_blocking(blocking).await.unwrap() }).await.unwrap();
+    spawn(async move { blocking().await }).await.unwrap();
     assert_eq!(kinds(&collector), [ViolationKind::Order], "through two waits");
 }
 
@@ -166,6 +178,17 @@ async fn permits_are_counted_when_they_are_divided_and_joined() {
     assert!(owned.split(2).is_none() && owned.num_permits() == 1);
     drop(owned);
     assert_eq!(slots.forget_permits(3), 1);
+    slots.add_permits(2);
+    let mut none = slots.acquire_many(0).await.unwrap();
+    assert_eq!(held().len(), 0, "nobody holds nothing");
+    let two = slots.acquire_many(2).await.unwrap();
+    none.merge(two);
+    assert_eq!(held(), ["2 permits"]);
+    let both = none.split(2).unwrap();
+    assert_eq!((held(), none.num_permits()), (vec!["2 permits".to_owned()], 0));
+    drop(none);
+    assert_eq!(held(), ["2 permits"]);
+    drop(both);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -232,4 +255,52 @@ async fn a_thread_that_is_blocked_already_is_reported_to_who_waits_for_it() {
     release.send(()).unwrap();
     holder.join().unwrap();
     child.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_waiter_that_does_other_things_meanwhile_waits_with_what_it_held_before() {
+    let (middle, inner) = (Mutex::<Middle, _>::new(0), Mutex::<Inner, _>::new(0));
+    let outer = Arc::new(Mutex::<Outer, _>::new(0));
+    let (go, wait) = oneshot::channel::<()>();
+    let (done, mut end) = oneshot::channel();
+    let collector = Collector::new();
+    let mut child = spawn(collector.watch({
+        let outer = Arc::clone(&outer);
+        async move {
+            wait.await.unwrap();
+            drop(outer.lock().await);
+            done.send(()).unwrap();
+        }
+    }));
+    let held = middle.lock().await;
+    tokio::select! {
+        biased;
+        _ = &mut child => unreachable!("it waits"),
+        () = tokio::task::yield_now() => {}
+    }
+    drop(held);
+    let _later = inner.lock().await;
+    go.send(()).unwrap();
+    (&mut end).await.unwrap();
+    assert_eq!(kinds(&collector), [], "one was released, and the other taken since");
+    child.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_that_looked_after_each_other_are_checked_and_do_not_hang() {
+    let (give, take) = oneshot::channel::<lockorder::tokio::JoinHandle<()>>();
+    let lock = Arc::new(Mutex::<Middle, _>::new(0));
+    let looks = |mut other: lockorder::tokio::JoinHandle<()>, lock: Arc<Mutex<Middle, u32>>| async move {
+        let _ = tokio::time::timeout(Duration::from_millis(1), &mut other).await;
+        drop(lock.lock().await);
+        drop(other);
+    };
+    let second = {
+        let lock = Arc::clone(&lock);
+        spawn(async move { looks(take.await.unwrap(), lock).await })
+    };
+    let (id, finished) = (second.id(), second);
+    let first = spawn(looks(finished, lock));
+    assert_ne!(first.id(), id);
+    give.send(first).unwrap();
 }

@@ -468,3 +468,46 @@ fn a_thousand_locks_are_held_at_once_and_the_next_is_still_checked() {
     drop(held);
     assert_eq!(kinds(|| drop(below.lock())), []);
 }
+
+#[test]
+fn a_lock_comes_back_on_the_record_when_what_ran_without_it_panics() {
+    let (outer, mutex) = (Mutex::<Outer, _>::new(0), Mutex::<Middle, _>::new(0));
+    let mut guard = mutex.lock();
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        MutexGuard::unlocked(&mut guard, || std::panic::resume_unwind(Box::new("on purpose")))
+    }));
+    assert!(panics.is_err() && mutex.is_locked());
+    assert_eq!(kinds(|| drop(outer.lock())), [Order]);
+    drop(guard);
+    assert_eq!(kinds(|| drop(outer.lock())), []);
+}
+
+#[test]
+fn a_nested_guard_lets_nobody_in_and_waits_for_nobody() {
+    let (tree, inner) = (ReentrantMutex::<Middle, _>::new(0), Mutex::<Inner, _>::new(0));
+    let _first = tree.lock();
+    let _inner = inner.lock();
+    let mut second = tree.lock();
+    let found = kinds(|| {
+        ReentrantMutexGuard::unlocked(&mut second, || assert!(tree.is_locked()));
+        ReentrantMutexGuard::bump(&mut second);
+    });
+    assert_eq!(found, []);
+}
+
+#[test]
+fn a_guard_is_exclusive_while_it_is_upgraded() {
+    let lock = RwLock::<Middle, _>::new(0);
+    let mut guard = lock.upgradable_read();
+    let found =
+        kinds(|| guard.with_upgraded(|_| assert!(lock.try_read_recursive_for(NOW).is_none())));
+    assert_eq!(found, [SameLock]);
+    assert_eq!(kinds(|| drop(lock.read_recursive())), [], "and shared again afterwards");
+}
+
+#[test]
+fn a_recursive_read_that_was_let_go_comes_back_as_any_other() {
+    let lock = RwLock::<Middle, _>::new(0);
+    let (_first, mut second) = (lock.read_recursive(), lock.read_recursive());
+    assert_eq!(kinds(|| RwLockReadGuard::unlocked(&mut second, || ())), [SameLock]);
+}

@@ -67,6 +67,15 @@ fn another_checker_judges_and_watches_until_the_built_in_one_is_back() {
 
     set_checker(Off);
     assert_eq!(kinds(against), []);
+    let condvar_under_outer = || {
+        let _outer = outer.lock();
+        let limit = std::time::Duration::ZERO;
+        assert!(lockorder::Condvar::new().wait_for(&mut middle.lock(), limit).timed_out());
+    };
+    assert_eq!(kinds(condvar_under_outer), []);
+    set_checker((AtMostTwo::default(), RankOrder));
+    assert_eq!(kinds(condvar_under_outer), [lockorder::ViolationKind::CondvarWait]);
+    set_checker(Off);
     let _middle = middle.lock();
     assert!(
         lockorder::snapshot().iter().any(|h| h.lock.class.name() == "middle"),

@@ -125,6 +125,10 @@ macro_rules! share {
 /// Gives a guard what releases its lock for a moment, or in another way than by being dropped.
 macro_rules! release {
     ($name:ident [$($decl:tt)*] [$($use:tt)*] $inner:ident) => {
+        $crate::blocking::access::release!($name [$($decl)*] [$($use)*] $inner, |_guard| || false);
+    };
+    // With what says whether the caller has the lock besides, so that it cannot wait for it.
+    ($name:ident [$($decl:tt)*] [$($use:tt)*] $inner:ident, |$guard:ident| $owned:expr) => {
         impl<$($decl)*> $name<$($use)*> {
             /// Releases the lock while `f` runs, and waits for it again.
             ///
@@ -133,11 +137,15 @@ macro_rules! release {
             #[track_caller]
             pub fn unlocked<U>(this: &mut Self, f: impl FnOnce() -> U) -> U {
                 let site = std::panic::Location::caller();
+                let $guard = &this.inner;
+                let is_owned = $owned;
                 let inner = &mut this.inner;
                 this.held.away(site, |before_relock| {
                     parking_lot::$inner::unlocked(inner, || {
                         let result = f();
-                        before_relock();
+                        if !is_owned() {
+                            before_relock();
+                        }
                         result
                     })
                 })
@@ -155,9 +163,14 @@ macro_rules! release {
             #[track_caller]
             pub fn bump(this: &mut Self) {
                 let site = std::panic::Location::caller();
+                let $guard = &this.inner;
+                let is_owned = $owned;
+                let is_owned = is_owned();
                 let inner = &mut this.inner;
                 this.held.away(site, |before_relock| {
-                    before_relock();
+                    if !is_owned {
+                        before_relock();
+                    }
                     parking_lot::$inner::bump(inner);
                 });
             }

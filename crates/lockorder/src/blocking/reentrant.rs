@@ -123,4 +123,10 @@ try_map! {
     ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => MappedReentrantMutexGuard ['a, R, U],
     parking_lot::ReentrantMutexGuard::try_map, [] T, keep [], part ?Sized
 }
-release!(ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] ReentrantMutexGuard);
+release!(
+    ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] ReentrantMutexGuard,
+    |guard| {
+        let mutex = parking_lot::ReentrantMutexGuard::remutex(guard);
+        || mutex.is_owned_by_current_thread()
+    }
+);

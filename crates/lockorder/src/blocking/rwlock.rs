@@ -221,7 +221,8 @@ impl<'a, R: Rank, T: ?Sized> RwLockUpgradableReadGuard<'a, R, T> {
     #[track_caller]
     pub fn with_upgraded<U>(&mut self, f: impl FnOnce(&mut T) -> U) -> U {
         self.held.check_change(Mode::Exclusive, Location::caller());
-        self.inner.with_upgraded(f)
+        let inner = &mut self.inner;
+        self.held.during(Mode::Exclusive, || inner.with_upgraded(f))
     }
 
     /// Gives up the right to become exclusive.

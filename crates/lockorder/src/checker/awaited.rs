@@ -1,19 +1,18 @@
 //! Tasks that somebody waits for: what the waiter holds counts for them.
 //!
 //! A task that was spawned through this crate runs as a branch of itself, so that its acquisitions are
-//! looked at longer; the block of that branch leads to those of its waiter, from the moment it is waited
-//! for. They may lead on, if the waiter is waited for in turn.
+//! looked at longer; that branch knows its waiter. What the waiter holds is noted each time that it looks
+//! after the task, which is before it is suspended: what it takes later it took because it no longer waits,
+//! and what it released by then is seen by the slot, which counts its records.
 
 use std::sync::Arc;
 use std::task::Waker;
 
 use parking_lot::Mutex;
 
-use super::block::Block;
 use super::branch::BranchHolder;
-use super::local::{self, Tag};
 use super::slot::{Record, Slot};
-use super::{examine, gate};
+use super::{examine, gate, local};
 use crate::ask::Ask;
 
 /// Who waits for a task. Clones are the same.
@@ -29,23 +28,21 @@ struct State {
     blocked: Option<Ask>,
 }
 
+#[derive(Clone)]
 struct Waiter {
-    /// The task or thread, and the branches of it, that wait.
-    blocks: Vec<&'static Block>,
-    /// The thread it waits on, whose blocking locks count where they are the waiter's own.
-    thread: Option<(&'static Block, Vec<Tag>)>,
+    /// What it holds, and which record of the slot that is.
+    held: Vec<(&'static Slot, u64)>,
+    /// Who waits for it in turn.
+    awaited: Vec<Awaited>,
 }
 
 impl Awaited {
     /// The caller waits from now on.
     pub(crate) fn begin(&self) {
         gate::set(gate::TASKS);
-        let lineage = local::lineage();
-        let tags = lineage.tags();
-        let blocks = lineage.branches.into_iter().chain(lineage.base).collect();
-        let thread = local::thread().map(|thread| (thread, tags));
+        let waiter = Waiter { held: examine::held_by_task(), awaited: local::awaited() };
         let mut state = self.0.lock();
-        let is_new = state.waiter.replace(Waiter { blocks, thread }).is_none();
+        let is_new = state.waiter.replace(waiter).is_none();
         let (waker, blocked) = (state.waker.clone(), state.blocked);
         drop(state);
         if is_new {
@@ -57,14 +54,18 @@ impl Awaited {
 
     /// Nobody waits any more.
     pub(crate) fn end(&self) {
-        self.0.lock().waiter = None;
+        // After the lock: what it holds may be the last of another.
+        let waiter = self.0.lock().waiter.take();
+        drop(waiter);
     }
 
     /// The task is polled.
     pub(super) fn polled(&self, waker: &Waker) {
         let mut state = self.0.lock();
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            state.waker = Some(waker.clone());
+            let before = state.waker.replace(waker.clone());
+            drop(state);
+            drop(before);
         }
     }
 
@@ -86,26 +87,19 @@ impl Awaited {
         }
     }
 
-    /// What the waiter holds, and whoever waits for it.
+    /// What the waiter holds, and whoever waits for it, each once: waiters may wait for each other.
     pub(super) fn records(&self) -> Vec<(Record, &'static Slot)> {
-        let mut records = Vec::new();
-        self.collect(&mut records, 0);
-        records
-    }
-
-    fn collect(&self, records: &mut Vec<(Record, &'static Slot)>, depth: usize) {
-        /// No program waits so deep; a cycle of waiters would.
-        const DEEPEST: usize = 64;
-        let state = self.0.lock();
-        let Some(waiter) = state.waiter.as_ref().filter(|_| depth < DEEPEST) else { return };
-        for block in &waiter.blocks {
-            records.extend(block.live_records());
-            if let Some(awaited) = block.family.awaited() {
-                awaited.collect(records, depth + 1);
+        let (mut open, mut seen, mut records) = (vec![self.clone()], Vec::new(), Vec::new());
+        while let Some(awaited) = open.pop() {
+            if seen.contains(&Arc::as_ptr(&awaited.0)) {
+                continue;
             }
+            seen.push(Arc::as_ptr(&awaited.0));
+            let Some(waiter) = awaited.0.lock().waiter.clone() else { continue };
+            let same = |(slot, number): (&'static Slot, u64)| Some((slot.read_same(number)?, slot));
+            records.extend(waiter.held.into_iter().filter_map(same));
+            open.extend(waiter.awaited);
         }
-        if let Some((thread, tags)) = &waiter.thread {
-            records.extend(thread.live_records().filter(|(record, _)| tags.contains(&record.tag)));
-        }
+        records
     }
 }

@@ -176,7 +176,8 @@ impl Block {
     /// Whether nothing is live, in it and in branches of it. Exact for the owner; for others, true of some
     /// moment.
     pub(super) fn is_empty(&'static self) -> bool {
-        !self.family.has_branches() && self.records().next().is_none()
+        let len = Top(self.top.load(Ordering::Acquire)).len();
+        !self.family.has_branches() && !(0..len).any(|i| self.slot(i).state().is_live())
     }
 
     /// Takes what ended branches left behind and is empty by now back to the pool.

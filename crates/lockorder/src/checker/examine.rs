@@ -28,10 +28,12 @@ pub(super) fn reports(ask: &Ask, except: Option<&'static Slot>) -> bool {
         return false;
     }
     let order = foreign(&held, id, ask.class);
-    let plugged = gate::has(gate::PLUGGED);
+    let plugged = gate::has(gate::PLUGGED).then(judge::plugged).flatten();
     let acquisitions: Vec<_> = held.iter().map(|h| h.record.acquisition()).collect();
-    let Some(breach) = judge(&wanted.acquisition(), &acquisitions, order.admits(id)) else {
-        if !plugged && !order.is_empty() {
+    let Some(breach) =
+        judge(&wanted.acquisition(), &acquisitions, plugged.as_deref(), order.admits(id))
+    else {
+        if plugged.is_none() && !order.is_empty() {
             order.remember(id);
         }
         return false;
@@ -42,7 +44,7 @@ pub(super) fn reports(ask: &Ask, except: Option<&'static Slot>) -> bool {
 
 /// Reports that a condition variable is waited for while any other lock is held.
 pub(super) fn reports_wait(ask: &Ask) -> bool {
-    if local::is_reporting() || gate::has(gate::PLUGGED) {
+    if local::is_reporting() || !judge::reports(ViolationKind::CondvarWait) {
         return false;
     }
     let held = held_by_caller(ask.keeper);
@@ -105,8 +107,13 @@ fn is_recursive(wanted: &Record, held: &[Counted]) -> bool {
 }
 
 /// What the checker in charge says. It is somebody's code, so what it locks is not checked in turn.
-fn judge(wanted: &Acquisition, held: &[Acquisition], is_known: bool) -> Option<Breach> {
-    let breach = match judge::plugged() {
+fn judge(
+    wanted: &Acquisition,
+    held: &[Acquisition],
+    plugged: Option<&dyn Checker>,
+    is_known: bool,
+) -> Option<Breach> {
+    let breach = match plugged {
         None if is_known => RankOrder.check(wanted, held),
         None => (RankOrder, LearnedOrder).check(wanted, held),
         Some(checker) => local::report(|| checker.check(wanted, held))?.ok()?,
@@ -144,6 +151,14 @@ struct Counted {
 /// and the async locks of all branches of the task. An async one stops only its task or branch: what that
 /// took counts, with what was held around it and what ended branches left to it.
 fn held_by_caller(keeper: Keeper) -> Vec<Counted> {
+    #[cfg_attr(not(feature = "tokio"), expect(unused_mut, reason = "nobody waits for a thread"))]
+    let mut held = held_by_itself(keeper);
+    #[cfg(feature = "tokio")]
+    held.extend(held_by_waiters());
+    held
+}
+
+fn held_by_itself(keeper: Keeper) -> Vec<Counted> {
     let Lineage { branches, base } = local::lineage();
     let stops_thread = matches!(keeper, Keeper::Thread);
     let (mut tags, mut held) = (vec![local::task()], Vec::new());
@@ -165,9 +180,13 @@ fn held_by_caller(keeper: Keeper) -> Vec<Counted> {
     }
     let thread = local::thread().into_iter().flat_map(|block| block.counted(false, 0));
     held.extend(thread.filter(|h| stops_thread || tags.contains(&h.record.tag)));
-    #[cfg(feature = "tokio")]
-    held.extend(held_by_waiters());
     held
+}
+
+/// What the current task or thread holds itself, and which records that is.
+#[cfg(feature = "tokio")]
+pub(super) fn held_by_task() -> Vec<(&'static Slot, u64)> {
+    held_by_itself(Keeper::Task).into_iter().map(|h| (h.slot, h.slot.number())).collect()
 }
 
 /// Reports that a task that the caller waits for is blocked by a lock that it must not wait for.
@@ -183,7 +202,8 @@ pub(super) fn reports_of_child(ask: &Ask, held: &[(Record, &'static Slot)]) {
     };
     let held: Vec<Counted> = held.iter().map(of_waiter).collect();
     let acquisitions: Vec<_> = held.iter().map(|h| h.record.acquisition()).collect();
-    if let Some(breach) = judge(&ask.wanted(), &acquisitions, false) {
+    let plugged = gate::has(gate::PLUGGED).then(judge::plugged).flatten();
+    if let Some(breach) = judge(&ask.wanted(), &acquisitions, plugged.as_deref(), false) {
         report(ask, breach, &held, acquisitions);
     }
 }
@@ -191,9 +211,7 @@ pub(super) fn reports_of_child(ask: &Ask, held: &[(Record, &'static Slot)]) {
 /// The locks of whoever waits for the task that this is.
 #[cfg(feature = "tokio")]
 fn held_by_waiters() -> Vec<Counted> {
-    let Lineage { branches, base } = local::lineage();
-    let awaited = branches.into_iter().chain(base).filter_map(|block| block.family.awaited());
-    let records = awaited.flat_map(|awaited| awaited.records());
+    let records = local::awaited().into_iter().flat_map(|awaited| awaited.records());
     records.map(|(record, slot)| Counted { record, slot, of_task: false }).collect()
 }
 

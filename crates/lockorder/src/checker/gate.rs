@@ -9,8 +9,8 @@ use tracing::callsite::{self, Callsite, Identifier};
 use tracing::field::FieldSet;
 use tracing::level_filters::LevelFilter;
 use tracing::metadata::Kind;
-use tracing::subscriber::Interest;
-use tracing::{Level, Metadata};
+use tracing::subscriber::{Interest, NoSubscriber};
+use tracing::{Level, Metadata, dispatcher};
 
 /// Somebody listens to the events of locks, or may.
 pub(super) const EVENTS: u32 = 1;
@@ -49,8 +49,10 @@ pub(super) fn clear(bit: u32) {
 pub(super) fn ask_once() {
     if has(UNASKED) && GATE.fetch_and(!UNASKED, Ordering::Relaxed) & UNASKED != 0 {
         callsite::register(&LISTENERS);
-        // What `tracing` says at registration is the caller's subscriber only; another thread's may listen.
-        if LevelFilter::current() >= LevelFilter::DEBUG {
+        // What `tracing` says at registration is what the caller's subscriber says. If it has none, that of
+        // another thread may listen.
+        let has_none = dispatcher::get_default(|default| default.is::<NoSubscriber>());
+        if has_none && LevelFilter::current() >= LevelFilter::DEBUG {
             set(EVENTS);
         }
     }

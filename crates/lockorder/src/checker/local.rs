@@ -2,8 +2,6 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-#[cfg(feature = "tokio")]
-use std::sync::atomic::Ordering;
 
 use super::block::Block;
 #[cfg(feature = "tokio")]
@@ -144,16 +142,6 @@ pub(super) struct Lineage {
     pub(super) branches: Vec<&'static Block>,
     /// The task, or the thread's own future if it ever took an async lock.
     pub(super) base: Option<&'static Block>,
-}
-
-impl Lineage {
-    /// The tags of blocking locks that are its own.
-    #[cfg(feature = "tokio")]
-    pub(super) fn tags(&self) -> Vec<Tag> {
-        let owner = |block: &'static Block| block.owner.load(Ordering::Relaxed);
-        let own = self.branches.iter().copied().chain(self.base).map(owner);
-        own.chain([task()]).collect()
-    }
 }
 
 #[cfg(feature = "tokio")]

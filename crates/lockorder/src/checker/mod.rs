@@ -76,6 +76,9 @@ pub struct Held {
 /// The place of a lock that surely breaks nothing: the fast path.
 #[inline(always)]
 pub(crate) fn admit(ask: &Ask) -> Option<Place> {
+    if matches!(ask.mode, Mode::Permits(0)) {
+        return None; // Nobody holds nothing.
+    }
     match ask.keeper {
         Keeper::Thread => match local::known_thread() {
             Some(block) if gate::word() == 0 => block.admit(ask),
@@ -153,6 +156,11 @@ pub(crate) fn plugged(is_set: bool) {
 /// What a lock was held as, while nobody holds it: for a lock that is given away or taken back.
 pub(crate) struct Parted(Option<Record>);
 
+/// Whether a checker was set.
+pub(crate) fn is_plugged() -> bool {
+    gate::has(gate::PLUGGED)
+}
+
 impl Held {
     /// A lock that is held by nobody whose locks are recorded.
     pub(crate) const NOBODY: Self = Self { slot: None };
@@ -175,9 +183,22 @@ impl Held {
     #[cfg(feature = "tokio")]
     pub(crate) fn split(&mut self, rest: Mode, part: Mode) -> Self {
         let parted = Parted(self.slot.and_then(Slot::read));
-        self.change(rest);
+        match rest {
+            Mode::Permits(0) => *self = Self::NOBODY,
+            _ => self.change(rest),
+        }
         let ask = parted.0.and_then(|record| parted.ask(record.site));
         ask.map_or(Self::NOBODY, |ask| hold(Ask { mode: part, ..ask }, Asked::NEVER))
+    }
+
+    /// Joins permits: this record has all of them from now on.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn merge(&mut self, other: Self, all: Mode) {
+        match self.slot {
+            None => *self = other,
+            Some(_) => drop(other),
+        }
+        self.change(all);
     }
 
     /// Checks a wait for the same lock in another mode: what else is held counts.
@@ -192,19 +213,43 @@ impl Held {
     /// wait, to be called before it begins.
     pub(crate) fn away<T>(&mut self, site: Site, unlocked: impl FnOnce(&dyn Fn()) -> T) -> T {
         let Some(ask) = self.part().ask(site) else { return unlocked(&|| ()) };
-        let asked = Cell::new(Asked::NEVER);
-        let result = unlocked(&|| asked.set(check(ask)));
-        *self = hold(ask, asked.get());
-        result
+        let back = Back { held: self, ask, asked: Cell::new(Asked::NEVER) };
+        unlocked(&|| back.asked.set(check(back.ask)))
     }
 
     /// As [`away`](Self::away) for a condition variable: nothing else may be held while it is waited for.
     pub(crate) fn wait<T>(&mut self, site: Site, wait: impl FnOnce() -> T) -> T {
         let Some(ask) = self.part().ask(site) else { return wait() };
-        let at = check_wait(&ask);
-        let result = wait();
-        *self = hold(ask, at);
-        result
+        let back = Back { held: self, ask, asked: Cell::new(Asked::NEVER) };
+        back.asked.set(check_wait(&ask));
+        wait()
+    }
+
+    /// Runs `f` while the lock is held in another mode.
+    pub(crate) fn during<T>(&mut self, mode: Mode, f: impl FnOnce() -> T) -> T {
+        struct Restore<'a>(&'a mut Held, Option<Mode>);
+        impl Drop for Restore<'_> {
+            fn drop(&mut self) {
+                self.1.into_iter().for_each(|mode| self.0.change(mode));
+            }
+        }
+        let before = self.slot.and_then(Slot::read).map(|record| record.mode);
+        self.change(mode);
+        let _restore = Restore(self, before);
+        f()
+    }
+}
+
+/// A lock that comes back, also while the thread unwinds.
+struct Back<'a> {
+    held: &'a mut Held,
+    ask: Ask,
+    asked: Cell<Asked>,
+}
+
+impl Drop for Back<'_> {
+    fn drop(&mut self) {
+        *self.held = hold(self.ask, self.asked.get());
     }
 }
 
@@ -226,6 +271,8 @@ impl Parted {
 
     fn ask(&self, site: Site) -> Option<Ask> {
         let Record { class, instance, key, mode, keeper, .. } = self.0?;
+        // What passed waiting writers once does not when it comes back.
+        let mode = if mode == Mode::Recursive { Mode::Shared } else { mode };
         Some(Ask { class, key, instance, mode, site, keeper })
     }
 }

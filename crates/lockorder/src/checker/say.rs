@@ -68,8 +68,26 @@ pub(super) fn span() -> Option<&'static str> {
 
 /// Does what the policy says.
 pub(super) fn violated(violation: &Violation) {
+    if let Some(Policy::Panic) = say(violation) {
+        match may_panic() {
+            true => panic!("{violation}"),
+            false => print(violation),
+        }
+    }
+}
+
+/// As `violated`, where a panic would hit somebody who has no part in it.
+#[cfg(feature = "tokio")]
+pub(super) fn told(violation: &Violation) {
+    if let Some(Policy::Panic) = say(violation) {
+        print(violation);
+    }
+}
+
+/// Does all that a policy says but to panic; returns it if somebody is to be told.
+fn say(violation: &Violation) -> Option<Policy> {
     if testing::collect(violation) || policy::is_suppressed(violation) {
-        return;
+        return None;
     }
     let policy = policy::of(violation);
     let is_told = match policy {
@@ -80,19 +98,15 @@ pub(super) fn violated(violation: &Violation) {
     if is_told {
         let _ = local::report(|| event::violated(violation));
     }
-    match policy {
-        Policy::Ignore | Policy::Log => {}
-        Policy::Callback(callback) => {
-            if let Some(Err(panic)) = local::report(|| callback(violation)) {
-                if may_panic() {
-                    resume_unwind(panic);
-                }
-                print(violation);
+    if let Policy::Callback(callback) = &policy {
+        if let Some(Err(panic)) = local::report(|| callback(violation)) {
+            if may_panic() {
+                resume_unwind(panic);
             }
+            print(violation);
         }
-        Policy::Panic if may_panic() => panic!("{violation}"),
-        Policy::Panic => print(violation),
     }
+    Some(policy)
 }
 
 /// Whether a panic would do more than end the process.

@@ -136,9 +136,8 @@ impl Slot {
     /// Whether it was not told yet that this is held across an await. For its holder only.
     #[cfg(feature = "tokio")]
     pub(super) fn tell(&self) -> bool {
-        let state = self.state.load(Ordering::Relaxed);
-        self.state.store(state | TOLD, Ordering::Release);
-        state & TOLD == 0
+        // Its guard may be dropped elsewhere meanwhile, and that must not be undone.
+        self.state.fetch_or(TOLD, Ordering::AcqRel) & TOLD == 0
     }
 
     /// Passes the record on, if it is `from`'s. For its holder only.
@@ -150,8 +149,27 @@ impl Slot {
         }
     }
 
-    /// The record, if the slot is live and was not changed while it was read.
+    /// Which record of this slot it is, while it is live.
+    #[cfg(feature = "tokio")]
+    pub(super) fn number(&self) -> u64 {
+        self.state.load(Ordering::Acquire) & !(COUNT - 1)
+    }
+
+    /// The record, if it is still the one of this number.
+    #[cfg(feature = "tokio")]
+    pub(super) fn read_same(&self, number: u64) -> Option<Record> {
+        let record = self.read()?;
+        (self.number() == number).then_some(record)
+    }
+
+    /// The record, if the slot is live and was not filled anew while it was read.
     pub(super) fn read(&self) -> Option<Record> {
+        /// More often than a mode changes while somebody looks.
+        const TRIES: usize = 4;
+        (0..TRIES).find_map(|_| self.read_once())
+    }
+
+    fn read_once(&self) -> Option<Record> {
         let state = self.state();
         if !state.is_live() {
             return None;

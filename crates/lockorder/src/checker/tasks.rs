@@ -70,11 +70,11 @@ fn switch(local: &Local, cached: Option<Cached>, id: Tag) -> Option<&'static Blo
     let spare = cached.and_then(retire);
     let (block, stamp, spare) = adopt(id, spare);
     local.task.set(Some(Cached { id, stamp, block, runtime }));
+    spare.into_iter().for_each(pool::give_back);
+    sweep_if_grown();
     if let Some(last) = cached.filter(|last| last.id != id && last.runtime == runtime) {
         suspended::task(last.id);
     }
-    spare.into_iter().for_each(pool::give_back);
-    sweep_if_grown();
     Some(block)
 }
 

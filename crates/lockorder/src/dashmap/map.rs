@@ -75,7 +75,8 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        let (inner, held) = self.want(Shared).by_thread().take(|| self.raw().get(key));
+        let ((), held) = self.want(Shared).by_thread().take(|| ());
+        let inner = self.raw().get(key);
         Some(Ref::new(inner?, held))
     }
 
@@ -85,22 +86,24 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        let (inner, held) = self.want(Exclusive).by_thread().take(|| self.raw().get_mut(key));
+        let ((), held) = self.want(Exclusive).by_thread().take(|| ());
+        let inner = self.raw().get_mut(key);
         Some(RefMut::new(inner?, held))
     }
 
     /// The place of a key, whether it has a value or not.
     #[track_caller]
     pub fn entry(&self, key: K) -> Entry<'_, R, K, V> {
-        let (inner, held) = self.want(Exclusive).by_thread().take(|| self.raw().entry(key));
+        let ((), held) = self.want(Exclusive).by_thread().take(|| ());
+        let inner = self.raw().entry(key);
         Entry::new(inner, held)
     }
 
     /// The place of a key, if nobody holds its shard. Cannot block, so it is never a violation.
     #[track_caller]
     pub fn try_entry(&self, key: K) -> Option<Entry<'_, R, K, V>> {
-        let inner = self.raw().try_entry(key)?;
-        Some(Entry::new(inner, self.want(Exclusive).by_thread().hold_tried()))
+        let held = self.want(Exclusive).by_thread().hold_tried();
+        Some(Entry::new(self.raw().try_entry(key)?, held))
     }
 
     /// Gives a key a value, and returns the one that it had.

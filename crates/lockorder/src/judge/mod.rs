@@ -25,6 +25,13 @@ pub trait Checker: Send + Sync {
     /// in no particular order.
     fn check(&self, wanted: &Acquisition, held: &[Acquisition]) -> Option<Breach>;
 
+    /// Whether what is found without a judgement is reported: [`ViolationKind::CondvarWait`] and
+    /// [`ViolationKind::HeldAcrossAwait`].
+    fn reports(&self, kind: ViolationKind) -> bool {
+        let _ = kind;
+        true
+    }
+
     /// A lock was acquired.
     fn acquired(&self, lock: &Acquisition) {
         let _ = lock;
@@ -60,6 +67,10 @@ impl<A: Checker, B: Checker> Checker for (A, B) {
         self.0.check(wanted, held).or_else(|| self.1.check(wanted, held))
     }
 
+    fn reports(&self, kind: ViolationKind) -> bool {
+        self.0.reports(kind) && self.1.reports(kind)
+    }
+
     fn acquired(&self, lock: &Acquisition) {
         self.0.acquired(lock);
         self.1.acquired(lock);
@@ -79,6 +90,10 @@ pub struct Off;
 impl Checker for Off {
     fn check(&self, _: &Acquisition, _: &[Acquisition]) -> Option<Breach> {
         None
+    }
+
+    fn reports(&self, _: ViolationKind) -> bool {
+        false
     }
 }
 
@@ -114,8 +129,10 @@ type Plugged = Option<Arc<dyn Checker>>;
 static PLUGGED: RwLock<Plugged> = RwLock::new(None);
 
 fn replace(checker: Plugged) {
+    let mut plugged = PLUGGED.write();
     crate::checker::plugged(checker.is_some());
-    let before = std::mem::replace(&mut *PLUGGED.write(), checker);
+    let before = std::mem::replace(&mut *plugged, checker);
+    drop(plugged);
     // After the lock: what it owns may do anything when it is dropped.
     drop(before);
 }
@@ -124,4 +141,10 @@ fn replace(checker: Plugged) {
 #[cfg(any(debug_assertions, feature = "enforce"))]
 pub(crate) fn plugged() -> Plugged {
     PLUGGED.read().clone()
+}
+
+/// Whether the checker in charge has this kind of violation reported.
+#[cfg(any(debug_assertions, feature = "enforce"))]
+pub(crate) fn reports(kind: ViolationKind) -> bool {
+    crate::checker::is_plugged().then(plugged).flatten().is_none_or(|checker| checker.reports(kind))
 }

@@ -71,7 +71,7 @@ macro_rules! permit {
             /// If the permits are of different semaphores.
             pub fn merge(&mut self, other: Self) {
                 self.inner.merge(other.inner);
-                self.held.change(mode(&self.inner));
+                self.held.merge(other.held, mode(&self.inner));
             }
 
             /// Ends ownership: the permits are lost to the semaphore, and no longer held by anybody.
