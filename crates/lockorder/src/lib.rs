@@ -38,28 +38,69 @@
 //! the task it runs. For an async lock it is the task, or the [`branch`] of a task, so an async acquisition
 //! is checked against what that task or branch took, on whatever thread.
 //!
-//! # What it cannot see
+//! # From an existing program to a checked one
 //!
-//! Waiting that is not for a lock: channels, joining a thread or task, a future that nobody polls. Locks
-//! that are not of this crate. Locks taken by a thread while its last thread-locals are destroyed. A blocking
-//! lock that stops the only thread of a runtime, and with it another task that holds an async one. Tasks of
-//! other runtimes than tokio's are not told apart: all futures that a thread drives outside of tokio tasks
-//! are one holder.
+//! 1. Take the locks that you suspect, and change the `use` line: [`learned::Mutex`] for
+//!    `parking_lot::Mutex`, [`learned::tokio::Mutex`] for `tokio::sync::Mutex`, and so on. Nothing else
+//!    changes; where a signature names a guard, it is that of the ranked type with the rank
+//!    [`Learned`](learned::Learned). Run the tests: a lock that is taken in two orders is a report.
+//! 2. Write down the order that you want, outermost first, with [`hierarchy!`], and give the locks their ranks,
+//!    class by class: `Mutex<Ledger, T>` for `learned::Mutex<T>`. Now an order is wrong before any run has
+//!    shown the other one.
+//! 3. Where a program holds many locks of one class, mark it `[keyed]`, and take them with [`lock_many`].
+//! 4. Wrap the arms of `join!` and `select!` in [`branch`], or use [`tokio::join`] and [`tokio::select`];
+//!    spawn tasks that are waited for with [`tokio::spawn`] and [`tokio::spawn_blocking`].
+//! 5. What cannot be mended today: [`suppress`] a pair with a reason, or [`set_policy_of`] a hierarchy.
 //!
-//! And it enforces a discipline: it reports an order that could deadlock even where a cleverer argument shows
-//! that this program cannot.
+//! ```toml
+//! [dependencies]
+//! lockorder = { version = "0.1", features = ["tokio"] }
+//! ```
 //!
-//! # Using it
+//! | feature | what it adds |
+//! |---|---|
+//! | `tokio` | [`tokio`]: async locks, holders that are tasks |
+//! | `dashmap` | [`dashmap`]: a map whose references are locks |
+//! | `enforce` | checks in builds without debug assertions |
 //!
-//! - [`hierarchy!`] declares the table.
-//! - [`Mutex`], [`RwLock`], and with the feature `tokio` [`tokio::Mutex`], [`tokio::RwLock`] and
-//!   [`tokio::Semaphore`], are the locks. They are used like the ones they wrap, and have `.._timed` and
-//!   `.._within` methods that give up with an [`AcquireError`] that says who holds the lock.
-//! - [`set_policy`] decides what a [`Violation`] does: panic, log, or call back.
+//! # What there is
+//!
+//! - Blocking: [`Mutex`], [`FairMutex`], [`ReentrantMutex`], [`RwLock`], [`Condvar`], [`OnceCell`], [`Lazy`];
+//!   async: [`tokio::Mutex`], [`tokio::RwLock`], [`tokio::Semaphore`], [`tokio::OnceCell`];
+//!   [`dashmap::DashMap`]. They are used like the ones they wrap. Beside each wait there is one for the time
+//!   of the hierarchy (`lock_timed`) and one for a time (`lock_within`), which give up with an
+//!   [`AcquireError`] that says who holds the lock.
+//! - [`learned`]: the same without ranks. [`Held`] and [`Request`]: for locks that this crate does not know.
+//! - [`Then`]: the order of two locks checked when the program is compiled.
+//! - [`hand_over`]: a guard for another task.
+//! - [`set_policy`] decides what a [`Violation`] does: panic, log, nothing, or call back.
+//!   [`testing`] has violations as values. [`set_checker`] lets somebody else judge.
 //! - [`snapshot`] lists what is held now, by whom, from where.
 //! - With a `tracing` subscriber at DEBUG for the target `lockorder`, acquisitions and releases are events
 //!   with their times. Time-outs and violations are events at WARN. A subscriber that takes ranked locks
 //!   itself must not listen to its own: filter that target out.
+//!
+//! # What it cannot see
+//!
+//! Waiting that is not for a lock: channels, joining a thread, or a task that was not spawned through this
+//! crate; a future that nobody polls. Locks of other types, unless [`Held`] tells of them. Locks taken by a
+//! thread while its last thread-locals are destroyed. A blocking lock that stops the only thread of a
+//! runtime, and with it another task that holds an async one. The other side of a `fork`. Tasks of other
+//! runtimes than tokio's are not told apart: all futures that a thread drives outside of tokio tasks are one
+//! holder, and so are a `block_on` root and its thread. Until a program has taken its first async lock, or a
+//! blocking one inside a runtime, nobody asks in which task a blocking lock is taken; one that a thread took
+//! for the first time before it entered its runtime may go unseen by the very first async one.
+//!
+//! And it enforces a discipline: it reports an order that could deadlock even where a cleverer argument shows
+//! that this program cannot.
+//!
+//! # `std::sync` locks
+//!
+//! These are refused. A lock that a panic has poisoned makes every later `lock` an error that nearly all
+//! programs unwrap; `parking_lot` releases it instead, and so do these types. A program that relies on
+//! poisoning keeps its `std::sync` lock and tells of it with [`Held`]. Refused too, because safe code cannot
+//! give them: `RawMutex` and the other raw locks of `lock_api`, `force_unlock`, and values without a size
+//! (put a `Box<dyn Trait>` inside).
 //!
 //! # When checks are on
 //!

@@ -77,7 +77,11 @@ pub(crate) fn check(_: Ask) -> Asked {
 }
 
 #[inline(always)]
-pub(crate) fn blocked(_: Ask) {}
+pub(crate) fn blocked(_: Ask) -> Blocked {
+    Blocked
+}
+
+pub(crate) struct Blocked;
 
 #[inline(always)]
 pub(crate) fn hold(_: Ask, _: Asked) -> Held {
@@ -95,11 +99,14 @@ pub(crate) fn snapshot() -> Vec<HeldLock> {
 }
 
 #[cfg(feature = "tokio")]
-#[derive(Default)]
 pub(crate) struct Awaited;
 
 #[cfg(feature = "tokio")]
 impl Awaited {
+    pub(crate) fn nobody() -> Self {
+        Self
+    }
+
     pub(crate) fn begin(&self) {}
 
     pub(crate) fn end(&self) {}

@@ -37,6 +37,11 @@ struct Waiter {
 }
 
 impl Awaited {
+    /// Nobody waits yet.
+    pub(crate) fn nobody() -> Self {
+        Self::default()
+    }
+
     /// The caller waits from now on.
     pub(crate) fn begin(&self) {
         gate::set(gate::TASKS);

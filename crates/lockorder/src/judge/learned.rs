@@ -109,6 +109,7 @@ impl Graph {
     }
 
     /// The steps of the shortest way from one class to another; none if the order does not lead there.
+    #[expect(clippy::mutable_key_type, reason = "a class is hashed by its address")]
     fn path(&self, from: &'static Class, to: &'static Class) -> Vec<Edge> {
         let (from, to) = (Node(from), Node(to));
         let mut came_from = HashMap::from([(from, from)]);

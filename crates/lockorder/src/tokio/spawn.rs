@@ -37,7 +37,7 @@ pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    let awaited = Awaited::default();
+    let awaited = Awaited::nobody();
     let inner = tokio::spawn(Branch::awaited(future, &awaited));
     JoinHandle { inner, awaited }
 }
@@ -51,7 +51,7 @@ pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {
-    let awaited = Awaited::default();
+    let awaited = Awaited::nobody();
     let inner = tokio::task::spawn_local(Branch::awaited(future, &awaited));
     JoinHandle { inner, awaited }
 }
@@ -79,7 +79,7 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    let awaited = Awaited::default();
+    let awaited = Awaited::nobody();
     let run = awaited.around(f);
     JoinHandle { inner: tokio::task::spawn_blocking(run), awaited }
 }

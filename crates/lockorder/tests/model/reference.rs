@@ -118,7 +118,7 @@ impl Reference {
         let order = self.judge(holder, false, wanted, held.side, &[guard]);
         let under = !self.counted(holder, false, &[guard]).is_empty();
         self.count(if under { "condvar wait: reported" } else { "condvar wait: not" });
-        order.or(under.then_some(ViolationKind::CondvarWait))
+        order.or_else(|| under.then_some(ViolationKind::CondvarWait))
     }
 
     /// A holder turns an upgradable guard into a writer's, if no reader is there.
