@@ -210,7 +210,7 @@ impl Ask {
     }
 
     #[inline(never)]
-    fn take_slowly<G>(self, take: impl FnOnce() -> G) -> (G, Held) {
+    pub(crate) fn take_slowly<G>(self, take: impl FnOnce() -> G) -> (G, Held) {
         let _blocked = checker::blocked(self);
         let asked = self.check();
         let guard = take();

@@ -199,6 +199,10 @@ pub trait Hierarchy: 'static {
 /// A type that stands for one class. Implemented by [`hierarchy!`](crate::hierarchy).
 ///
 /// There is no default: a lock whose place in the order nobody decided does not compile.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the rank of a lock",
+    note = "declare it as a row of a `lockorder::hierarchy!`, or use the locks of `lockorder::learned`"
+)]
 pub trait Rank: 'static {
     /// The hierarchy it belongs to.
     type Hierarchy: Hierarchy;

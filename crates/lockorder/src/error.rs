@@ -7,6 +7,24 @@ use std::time::Duration;
 use crate::report::{Acquisition, HeldLock};
 
 /// A timed acquisition that did not get its lock, or a semaphore that was closed.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Cache = "cache" } } }
+/// use std::time::Duration;
+///
+/// use lockorder::{AcquireError, Mutex};
+///
+/// let cache = Mutex::<Cache, _>::new(0);
+/// let held = cache.lock();
+/// let error = std::thread::scope(|s| {
+///     s.spawn(|| cache.lock_within(Duration::from_millis(1)).unwrap_err()).join().unwrap()
+/// });
+/// // no lock within 1ms: cache (level 1), exclusive, at ..; held by thread main since ..
+/// println!("{error}");
+/// let AcquireError::TimedOut(situation) = error else { panic!("it was held") };
+/// assert_eq!(situation.holders.len(), usize::from(lockorder::ENFORCING));
+/// # drop(held);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AcquireError {

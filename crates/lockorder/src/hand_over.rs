@@ -53,7 +53,7 @@ impl<G> fmt::Debug for HandedOver<G> {
     }
 }
 
-/// A guard that can be handed over: all guards of this crate. Only those that are `Send` get anywhere.
+/// A guard that can be handed over: those of locks and semaphores. Only those that are `Send` get anywhere.
 pub trait Transfer: Sealed {}
 
 impl<G: Sealed> Transfer for G {}

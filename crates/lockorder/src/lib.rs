@@ -112,7 +112,66 @@
 //!
 //! Where one lock is enough, or where no code holds two at once: a plain lock says so with less. Where
 //! locks are held in an order that only the data decides and that no key expresses.
-
+//!
+#![cfg_attr(feature = "tokio", doc = "[`tokio`]: tokio")]
+#![cfg_attr(feature = "tokio", doc = "[`tokio::Mutex`]: tokio::Mutex")]
+#![cfg_attr(feature = "tokio", doc = "[`tokio::RwLock`]: tokio::RwLock")]
+#![cfg_attr(feature = "tokio", doc = "[`tokio::Semaphore`]: tokio::Semaphore")]
+#![cfg_attr(feature = "tokio", doc = "[`tokio::OnceCell`]: tokio::OnceCell")]
+#![cfg_attr(feature = "tokio", doc = "[`tokio::join`]: tokio::join")]
+#![cfg_attr(feature = "tokio", doc = "[`tokio::select`]: tokio::select")]
+#![cfg_attr(feature = "tokio", doc = "[`tokio::spawn`]: tokio::spawn")]
+#![cfg_attr(feature = "tokio", doc = "[`tokio::spawn_blocking`]: tokio::spawn_blocking")]
+#![cfg_attr(feature = "tokio", doc = "[`learned::tokio::Mutex`]: learned::tokio::Mutex")]
+#![cfg_attr(feature = "tokio", doc = "[`branch`]: branch")]
+#![cfg_attr(not(feature = "tokio"), doc = "[`tokio`]: #from-an-existing-program-to-a-checked-one")]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`tokio::Mutex`]: #from-an-existing-program-to-a-checked-one"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`tokio::RwLock`]: #from-an-existing-program-to-a-checked-one"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`tokio::Semaphore`]: #from-an-existing-program-to-a-checked-one"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`tokio::OnceCell`]: #from-an-existing-program-to-a-checked-one"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`tokio::join`]: #from-an-existing-program-to-a-checked-one"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`tokio::select`]: #from-an-existing-program-to-a-checked-one"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`tokio::spawn`]: #from-an-existing-program-to-a-checked-one"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`tokio::spawn_blocking`]: #from-an-existing-program-to-a-checked-one"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`learned::tokio::Mutex`]: #from-an-existing-program-to-a-checked-one"
+)]
+#![cfg_attr(not(feature = "tokio"), doc = "[`branch`]: #from-an-existing-program-to-a-checked-one")]
+#![cfg_attr(feature = "dashmap", doc = "[`dashmap`]: dashmap")]
+#![cfg_attr(feature = "dashmap", doc = "[`dashmap::DashMap`]: dashmap::DashMap")]
+#![cfg_attr(
+    not(feature = "dashmap"),
+    doc = "[`dashmap`]: #from-an-existing-program-to-a-checked-one"
+)]
+#![cfg_attr(
+    not(feature = "dashmap"),
+    doc = "[`dashmap::DashMap`]: #from-an-existing-program-to-a-checked-one"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod ask;

@@ -53,6 +53,10 @@ pub trait Lockable: Copy {
 }
 
 /// Whether the locks of a class are in an order beforehand: all but those without a rank are.
+#[diagnostic::on_unimplemented(
+    message = "locks without a rank have no order beforehand, so they cannot be taken together",
+    note = "give them a rank in a table of `lockorder::hierarchy!`, `[keyed]` for several of one class"
+)]
 pub trait Sortable: Keying {}
 
 impl Sortable for Keyed {}

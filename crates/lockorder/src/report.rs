@@ -87,7 +87,7 @@ pub struct Holder {
     pub thread: Option<String>,
     /// The number of the tokio task, as its `Id` prints it.
     pub task: Option<u64>,
-    /// The number of the [`branch`](crate::branch) of a task.
+    /// The number of the `branch` of a task.
     pub branch: Option<u64>,
 }
 

@@ -66,6 +66,24 @@ impl Collector {
     }
 
     /// Collects the violations of a future, whatever thread it is polled on.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Outer = "outer" } level 2 { Inner = "inner" } } }
+    /// # #[cfg(feature = "tokio")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # use lockorder::{testing::Collector, tokio::Mutex};
+    /// let (outer, inner) = (Mutex::<Outer, _>::new(0), Mutex::<Inner, _>::new(0));
+    /// let collector = Collector::new();
+    /// collector.watch(async {
+    ///     let _inner = inner.lock().await;
+    ///     let _outer = outer.lock().await;
+    /// }).await;
+    /// assert_eq!(collector.take().len(), usize::from(lockorder::ENFORCING));
+    /// # }
+    /// # #[cfg(not(feature = "tokio"))]
+    /// # fn main() {}
+    /// ```
     pub fn watch<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         let collector = self.clone();
         let mut future = Box::pin(future);

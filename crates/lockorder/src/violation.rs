@@ -30,6 +30,18 @@ pub enum ViolationKind {
 }
 
 /// Something that could deadlock, noticed before it does.
+///
+/// ```
+/// use lockorder::{Policy, set_policy};
+///
+/// set_policy(Policy::callback(|violation| {
+///     let wanted = violation.wanted.as_ref().map(|wanted| wanted.class.name());
+///     eprintln!("{:?}: {wanted:?} under {}", violation.kind, violation.held.class.name());
+///     eprintln!("held from {} by {}", violation.held.site, violation.holder);
+///     eprintln!("{}", violation.advice());
+/// }));
+/// # set_policy(Policy::Panic);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Violation {
@@ -48,7 +60,7 @@ pub struct Violation {
     pub also_held: Vec<Acquisition>,
     /// The order that the program showed before, from the lock that is asked for to the one that is held.
     pub learned: Vec<Edge>,
-    /// Both locks are async ones of one task outside of any [`branch`](crate::branch): these may be two arms
+    /// Both locks are async ones of one task outside of any `branch`: these may be two arms
     /// of one `join!` or `select!`, which wait for each other like two tasks do.
     pub may_be_arms: bool,
 }

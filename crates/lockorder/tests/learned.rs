@@ -207,3 +207,15 @@ fn a_foreign_lock_joins_the_learned_order_by_name() {
     assert_eq!(found[0].kind, LearnedOrder);
     assert_eq!(found[0].held.class.to_string(), "disk (learned)");
 }
+
+#[test]
+fn a_cycle_is_seen_through_a_class_whose_instance_is_gone() {
+    let [a, c] = ["first of three", "last of three"].map(|name| Mutex::named(name, 0));
+    {
+        let middle = Mutex::new(0);
+        drop((a.lock(), middle.lock()));
+        drop((middle.lock(), c.lock()));
+    }
+    let found = violations(|| drop((c.lock(), a.lock())));
+    assert_eq!((found[0].kind, found[0].learned.len()), (LearnedOrder, 2));
+}

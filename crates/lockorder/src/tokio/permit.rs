@@ -11,6 +11,21 @@ use crate::error::AcquireError;
 use crate::{Mode, Rank};
 
 /// Permits of a [`Semaphore`](super::Semaphore); gives them back when dropped.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Slots = "slots" } } }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lockorder::AcquireError> {
+/// let slots = lockorder::tokio::Semaphore::<Slots>::new(5);
+/// let mut three = slots.acquire_many(3).await?;
+/// let one = three.split(1);
+/// assert_eq!((three.num_permits(), slots.available_permits()), (2, 2));
+/// drop(one);
+/// three.forget(); // these two are gone for good
+/// assert_eq!(slots.available_permits(), 3);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "if unused the permits are given back at once"]
 #[clippy::has_significant_drop]
 pub struct SemaphorePermit<'a, R: Rank> {

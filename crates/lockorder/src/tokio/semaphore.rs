@@ -21,7 +21,8 @@ pub(super) type Wanted<R> = Want<R, Permits>;
 /// A [`tokio::sync::Semaphore`] with a place in the order.
 ///
 /// Permits belong to whoever acquired them. One that holds some and waits for more of the same semaphore
-/// can deadlock with another that does so too, and is reported: ask for all of them at once.
+/// can deadlock with another that does so too, and is reported: ask for all of them at once. Asking for
+/// more than there are waits, as permits may be added; a `try_` or timed method says that it did in vain.
 ///
 /// ```
 /// lockorder::hierarchy! {
