@@ -26,7 +26,7 @@ macro_rules! is {
             #[allow(dead_code)]
             struct Has;
             impl<T: ?Sized + $trait> AmbiguousIf<Has> for T {}
-            let _ = <$type as AmbiguousIf<_>>::it;
+            let _it = <$type as AmbiguousIf<_>>::it;
         };
     };
 }
