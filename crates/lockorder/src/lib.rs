@@ -42,8 +42,7 @@
 //!
 //! 1. Take the locks that you suspect, and change the `use` line: [`learned::Mutex`] for
 //!    `parking_lot::Mutex`, [`learned::tokio::Mutex`] for `tokio::sync::Mutex`, and so on. Nothing else
-//!    changes; where a signature names a guard, it is that of the ranked type with the rank
-//!    [`Learned`](learned::Learned). Run the tests: a lock that is taken in two orders is a report.
+//!    changes: the guards are there by their names too. Run the tests: a lock that is taken in two orders is a report.
 //! 2. Write down the order that you want, outermost first, with [`hierarchy!`], and give the locks their ranks,
 //!    class by class: `Mutex<Ledger, T>` for `learned::Mutex<T>`. Now an order is wrong before any run has
 //!    shown the other one.

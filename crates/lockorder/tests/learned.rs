@@ -219,3 +219,18 @@ fn a_cycle_is_seen_through_a_class_whose_instance_is_gone() {
     let found = violations(|| drop((c.lock(), a.lock())));
     assert_eq!((found[0].kind, found[0].learned.len()), (LearnedOrder, 2));
 }
+
+#[test]
+fn guards_and_condvars_go_by_their_usual_names() {
+    use lockorder::learned::{Condvar, MutexGuard, RwLockReadGuard};
+    fn pop(mut queue: MutexGuard<'_, Vec<u32>>) -> Option<u32> {
+        queue.pop()
+    }
+    fn sum(values: &RwLockReadGuard<'_, Vec<u32>>) -> u32 {
+        values.iter().sum()
+    }
+    let (queue, values, filled) = (Mutex::new(vec![7]), RwLock::new(vec![1, 2]), Condvar::new());
+    let mut guard = queue.lock();
+    filled.wait_while(&mut guard, |queue| queue.is_empty());
+    assert_eq!((pop(guard), sum(&values.read())), (Some(7), 3));
+}

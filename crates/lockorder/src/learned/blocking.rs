@@ -88,3 +88,18 @@ arc!(RwLock:
     read_arc, try_read_arc => ArcRwLockReadGuard;
     write_arc, try_write_arc => ArcRwLockWriteGuard;
 );
+
+/// [`lockorder::MutexGuard`](crate::MutexGuard) of a lock without a rank.
+pub type MutexGuard<'a, T> = crate::MutexGuard<'a, Learned, T>;
+/// [`lockorder::MappedMutexGuard`](crate::MappedMutexGuard) of a lock without a rank.
+pub type MappedMutexGuard<'a, T> = crate::MappedMutexGuard<'a, Learned, T>;
+/// [`lockorder::FairMutexGuard`](crate::FairMutexGuard) of a lock without a rank.
+pub type FairMutexGuard<'a, T> = crate::FairMutexGuard<'a, Learned, T>;
+/// [`lockorder::ReentrantMutexGuard`](crate::ReentrantMutexGuard) of a lock without a rank.
+pub type ReentrantMutexGuard<'a, T> = crate::ReentrantMutexGuard<'a, Learned, T>;
+/// [`lockorder::RwLockReadGuard`](crate::RwLockReadGuard) of a lock without a rank.
+pub type RwLockReadGuard<'a, T> = crate::RwLockReadGuard<'a, Learned, T>;
+/// [`lockorder::RwLockWriteGuard`](crate::RwLockWriteGuard) of a lock without a rank.
+pub type RwLockWriteGuard<'a, T> = crate::RwLockWriteGuard<'a, Learned, T>;
+/// [`lockorder::RwLockUpgradableReadGuard`](crate::RwLockUpgradableReadGuard) of a lock without a rank.
+pub type RwLockUpgradableReadGuard<'a, T> = crate::RwLockUpgradableReadGuard<'a, Learned, T>;

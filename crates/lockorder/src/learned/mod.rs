@@ -32,9 +32,13 @@ mod place;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
-pub use blocking::{FairMutex, Mutex, OnceCell, ReentrantMutex, RwLock};
+pub use blocking::{
+    FairMutex, FairMutexGuard, MappedMutexGuard, Mutex, MutexGuard, OnceCell, ReentrantMutex,
+    ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+};
 pub(crate) use place::Placed;
 
+pub use crate::Condvar;
 use crate::class::{Class, Hierarchy, Keying, Rank, Table, table};
 
 /// The rank of locks without one. Their class is where they were made.

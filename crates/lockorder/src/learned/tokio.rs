@@ -9,9 +9,24 @@ use tokio::sync::{TryAcquireError, TryLockError};
 
 use super::{Learned, Placed, learned};
 use crate::AcquireError;
-use crate::tokio::{
-    OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit,
-};
+
+/// [`lockorder::tokio::MutexGuard`](crate::tokio::MutexGuard) of a lock without a rank.
+pub type MutexGuard<'a, T> = crate::tokio::MutexGuard<'a, Learned, T>;
+/// [`lockorder::tokio::RwLockReadGuard`](crate::tokio::RwLockReadGuard) of a lock without a rank.
+pub type RwLockReadGuard<'a, T> = crate::tokio::RwLockReadGuard<'a, Learned, T>;
+/// [`lockorder::tokio::RwLockWriteGuard`](crate::tokio::RwLockWriteGuard) of a lock without a rank.
+pub type RwLockWriteGuard<'a, T> = crate::tokio::RwLockWriteGuard<'a, Learned, T>;
+/// [`lockorder::tokio::OwnedMutexGuard`](crate::tokio::OwnedMutexGuard) of a lock without a rank.
+pub type OwnedMutexGuard<T> = crate::tokio::OwnedMutexGuard<Learned, T>;
+/// [`lockorder::tokio::OwnedRwLockReadGuard`](crate::tokio::OwnedRwLockReadGuard) of a lock without a rank.
+pub type OwnedRwLockReadGuard<T> = crate::tokio::OwnedRwLockReadGuard<Learned, T>;
+/// [`lockorder::tokio::OwnedRwLockWriteGuard`](crate::tokio::OwnedRwLockWriteGuard) of a lock without a rank.
+pub type OwnedRwLockWriteGuard<T> = crate::tokio::OwnedRwLockWriteGuard<Learned, T>;
+/// [`lockorder::tokio::SemaphorePermit`](crate::tokio::SemaphorePermit) of a semaphore without a rank.
+pub type SemaphorePermit<'a> = crate::tokio::SemaphorePermit<'a, Learned>;
+/// [`lockorder::tokio::OwnedSemaphorePermit`](crate::tokio::OwnedSemaphorePermit) of a semaphore without a
+/// rank.
+pub type OwnedSemaphorePermit = crate::tokio::OwnedSemaphorePermit<Learned>;
 
 learned! {
     /// A [`lockorder::tokio::Mutex`](crate::tokio::Mutex) without a rank.
@@ -144,23 +159,23 @@ macro_rules! owned {
     };
 }
 owned! { Mutex [<T>]:
-    lock_owned, try_lock_owned() -> OwnedMutexGuard<Learned, T>, OwnedMutexGuard<Learned, T>,
+    lock_owned, try_lock_owned() -> OwnedMutexGuard<T>, OwnedMutexGuard<T>,
         TryLockError;
     lock_owned_within;
 }
 owned! { RwLock [<T>]:
-    read_owned, try_read_owned() -> OwnedRwLockReadGuard<Learned, T>,
-        OwnedRwLockReadGuard<Learned, T>, TryLockError;
+    read_owned, try_read_owned() -> OwnedRwLockReadGuard<T>,
+        OwnedRwLockReadGuard<T>, TryLockError;
     read_owned_within;
-    write_owned, try_write_owned() -> OwnedRwLockWriteGuard<Learned, T>,
-        OwnedRwLockWriteGuard<Learned, T>, TryLockError;
+    write_owned, try_write_owned() -> OwnedRwLockWriteGuard<T>,
+        OwnedRwLockWriteGuard<T>, TryLockError;
     write_owned_within;
 }
 owned! { Semaphore []:
-    acquire_owned, try_acquire_owned() -> OwnedSemaphorePermit<Learned>,
-        Result<OwnedSemaphorePermit<Learned>, AcquireError>, TryAcquireError;
+    acquire_owned, try_acquire_owned() -> OwnedSemaphorePermit,
+        Result<OwnedSemaphorePermit, AcquireError>, TryAcquireError;
     acquire_owned_within;
-    acquire_many_owned, try_acquire_many_owned(n: u32) -> OwnedSemaphorePermit<Learned>,
-        Result<OwnedSemaphorePermit<Learned>, AcquireError>, TryAcquireError;
+    acquire_many_owned, try_acquire_many_owned(n: u32) -> OwnedSemaphorePermit,
+        Result<OwnedSemaphorePermit, AcquireError>, TryAcquireError;
     acquire_many_owned_within;
 }
