@@ -204,6 +204,7 @@ impl Ask {
     /// Acquires an async lock in a way that blocks the thread: all that the thread holds counts.
     #[cfg(feature = "tokio")]
     pub(crate) fn take_blocking<G>(self, take: impl FnOnce() -> G) -> (G, Held) {
+        let _blocked = checker::blocked(self);
         let asked = Self { keeper: Keeper::Thread, ..self }.check();
         let guard = take();
         (guard, self.hold(asked))

@@ -1,8 +1,9 @@
 //! Ranks: what the order is declared in terms of.
 //!
 //! A *class* is a kind of lock: "a session's task lock", not the task lock of session 17. A *rank* is the
-//! type that stands for a class in a program, so that the order of a lock is a part of its type and a lock
-//! without one cannot be written. Both come from one table, see [`hierarchy!`](crate::hierarchy).
+//! type that stands for a class in a program, so that the order of a lock is a part of its type. Both come
+//! from one table, see [`hierarchy!`](crate::hierarchy). The classes of [`learned`](crate::learned) locks are
+//! made while the program runs, and have a table each.
 
 use std::fmt;
 #[cfg(any(debug_assertions, feature = "enforce"))]

@@ -124,6 +124,8 @@ macro_rules! guard {
             type Rank = R;
         }
 
+        impl<$($decl)*> $crate::then::Then for $name<$($use)*> {}
+
         impl<$($decl)*> $crate::hand_over::Sealed for $name<$($use)*> {
             fn held(&mut self) -> &mut $crate::checker::Held {
                 &mut self.held

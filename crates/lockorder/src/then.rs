@@ -33,6 +33,8 @@ pub trait Ranked {
 /// let cache = cache.lock();
 /// let config = cache.then(&config).lock();
 /// ```
+///
+/// Guards and permits have it; a lock that nobody holds does not.
 pub trait Then: Ranked {
     /// The lock to be taken next, under this one.
     fn then<'a, L: Ranked>(&self, lock: &'a L) -> &'a L
@@ -45,8 +47,6 @@ pub trait Then: Ranked {
         lock
     }
 }
-
-impl<G: Ranked> Then for G {}
 
 /// Refuses to compile unless a lock of rank `Inner` may be taken under one of rank `Outer`. Locks of one
 /// keyed rank may, in the order of their keys, which is known at run time only.

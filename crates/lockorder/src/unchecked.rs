@@ -83,6 +83,12 @@ pub(crate) fn blocked(_: Ask) -> Blocked {
 
 pub(crate) struct Blocked;
 
+/// So that it can be dropped early by name, as that of the checker.
+impl Drop for Blocked {
+    #[inline(always)]
+    fn drop(&mut self) {}
+}
+
 #[inline(always)]
 pub(crate) fn hold(_: Ask, _: Asked) -> Held {
     Held

@@ -12,5 +12,6 @@ fn what_is_wrong_beforehand_does_not_compile() {
     cases.compile_fail("tests/compile/key_missing.rs");
     cases.compile_fail("tests/compile/then_against_the_order.rs");
     cases.compile_fail("tests/compile/then_in_another_hierarchy.rs");
+    cases.compile_fail("tests/compile/then_without_a_guard.rs");
     cases.compile_fail("tests/compile/many_without_ranks.rs");
 }

@@ -5,6 +5,7 @@ use std::panic::Location;
 use crate::Rank;
 use crate::ask::{Exclusive, Want};
 use crate::cell::{Cell, Keying};
+use crate::checker;
 use crate::lock::once;
 
 type Raw<T> = once_cell::sync::OnceCell<T>;
@@ -77,8 +78,10 @@ impl<R: Rank, T> OnceCell<R, T> {
     ) -> Result<&T, E> {
         let name = R::Keys::name(&self.0);
         let ask = Want::<R, _>::new(self.raw(), name, Exclusive, site).by_thread();
+        let blocked = checker::blocked(ask);
         let asked = ask.check();
         self.raw().get_or_try_init(|| {
+            drop(blocked); // it is this thread that makes the value
             let _held = ask.hold(asked);
             make()
         })

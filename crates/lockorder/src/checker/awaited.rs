@@ -47,10 +47,10 @@ impl Awaited {
         gate::set(gate::TASKS);
         let waiter = Waiter { held: examine::held_by_task(), awaited: local::awaited() };
         let mut state = self.0.lock();
-        let is_new = state.waiter.replace(waiter).is_none();
+        let before = state.waiter.replace(waiter);
         let (waker, blocked) = (state.waker.clone(), state.blocked);
         drop(state);
-        if is_new {
+        if before.is_none() {
             // What the task waits for by now was checked before it had a waiter.
             waker.into_iter().for_each(Waker::wake);
             blocked.into_iter().for_each(|ask| examine::reports_of_child(&ask, &self.records()));
@@ -62,6 +62,12 @@ impl Awaited {
         // After the lock: what it holds may be the last of another.
         let waiter = self.0.lock().waiter.take();
         drop(waiter);
+    }
+
+    /// The task has ended: nobody need wake it.
+    pub(super) fn ended(&self) {
+        let waker = self.0.lock().waker.take();
+        drop(waker);
     }
 
     /// The task is polled.

@@ -99,6 +99,11 @@ impl BranchHolder {
         if let Some(thread) = local::thread() {
             thread.retag(owner(block), owner(parent));
         }
+        if let Some(awaited) = &self.awaited {
+            // Here and not when the block is used again, which is under the pool's lock: with it goes a waker.
+            drop(block.family.take_awaited());
+            awaited.ended();
+        }
         base.family.end(block).into_iter().for_each(pool::give_back);
     }
 }

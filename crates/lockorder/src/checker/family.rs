@@ -33,8 +33,6 @@ impl Family {
     pub(super) fn disown(&self) {
         self.parent.store(None);
         self.left.store(false, Ordering::Relaxed);
-        #[cfg(feature = "tokio")]
-        drop(self.awaited.lock().take());
     }
 
     pub(super) fn parent(&self) -> Option<&'static Block> {
@@ -101,6 +99,11 @@ impl Family {
     /// Sets who waits for the task that this is.
     pub(super) fn set_awaited(&self, awaited: Option<Awaited>) {
         *self.awaited.lock() = awaited;
+    }
+
+    /// Forgets who waits.
+    pub(super) fn take_awaited(&self) -> Option<Awaited> {
+        self.awaited.lock().take()
     }
 
     /// Sets the enclosing branch.

@@ -110,6 +110,8 @@ macro_rules! permit {
             type Rank = R;
         }
 
+        impl<R: Rank> crate::then::Then for $name<$($life,)? R> {}
+
         impl<R: Rank> crate::hand_over::Sealed for $name<$($life,)? R> {
             fn held(&mut self) -> &mut Held {
                 &mut self.held
