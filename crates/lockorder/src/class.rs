@@ -107,6 +107,9 @@ pub struct Table {
     /// The number of its first class, once one of its locks was asked for.
     #[cfg(any(debug_assertions, feature = "enforce"))]
     pub(crate) base: AtomicU32,
+    /// The same while blocking acquisitions need no more than a comparison, else 0.
+    #[cfg(any(debug_assertions, feature = "enforce"))]
+    pub(crate) quick: AtomicU32,
 }
 
 impl Table {
@@ -154,6 +157,7 @@ pub(crate) fn learned(name: &str) -> &'static Class {
         rows: Rows::Learned(OnceLock::new()),
         policy: RwLock::new(None),
         base: AtomicU32::new(0),
+        quick: AtomicU32::new(0),
     }));
     let Rows::Learned(class) = &table.rows else { unreachable!("it was made so above") };
     class.get_or_init(|| Class {
@@ -251,6 +255,8 @@ pub mod table {
             policy: super::RwLock::new(None),
             #[cfg(any(debug_assertions, feature = "enforce"))]
             base: super::AtomicU32::new(0),
+            #[cfg(any(debug_assertions, feature = "enforce"))]
+            quick: super::AtomicU32::new(0),
         }
     }
 

@@ -46,33 +46,33 @@ pub(super) struct Block {
     more: [OnceLock<Box<[Slot]>>; DOUBLINGS],
 }
 
-/// The slots below it may be live, those from it on are free; and whether the classes in them rise.
+/// The slots below it may be live, those from it on are free; and whether the classes in them do not rise.
+/// One that is less than a number of slots is that of fewer slots, in which they rise.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Top(usize);
 
 impl Top {
     const EMPTY: Self = Self(0);
+    const MIXED: usize = 1 << (usize::BITS - 1);
 
-    #[inline(always)]
-    const fn new(len: usize, mixed: bool) -> Self {
-        Self(len << 1 | mixed as usize)
+    const fn mixed(len: usize) -> Self {
+        Self(len | Self::MIXED)
     }
 
-    #[inline(always)]
     const fn len(self) -> usize {
-        self.0 >> 1
+        self.0 & !Self::MIXED
     }
 
-    /// One more that does not rise above the others.
-    const fn push_mixed(self) -> Self {
-        Self((self.0 + 2) | 1)
+    const fn is_mixed(self) -> bool {
+        self.0 & Self::MIXED != 0
     }
 }
 
-/// Where a lock will be recorded: a holder's block, and its top once it is.
+/// Where a lock will be recorded: a slot of a holder's block, and the block's top once it is.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     block: &'static Block,
+    slot: &'static Slot,
     top: Top,
     /// The class of the lock.
     id: Id,
@@ -107,27 +107,36 @@ impl Block {
         self.live().0 == Top::EMPTY
     }
 
-    /// Where a lock belongs that is surely above everything held, or `None` if a longer look is needed.
-    /// For the owner.
+    /// Where a lock belongs that is surely above everything held, or `None` if a longer look is needed;
+    /// `base` is the number of the first class of its table, or 0. For the owner.
     ///
     /// Written out for builds without optimisation, where each small function is a call.
     #[inline(always)]
-    pub(super) fn admit(&'static self, ask: &Ask) -> Option<Place> {
-        let (base, position) = (ask.class.table.base.load(Ordering::Relaxed), ask.class.position);
-        let (top, state) = self.live();
-        if base == 0 || top.0 >= FIRST << 1 || top.0 & 1 != 0 {
+    pub(super) fn admit(&'static self, ask: &Ask, base: Id) -> Option<Place> {
+        if base == 0 {
             return None;
         }
-        if top.0 != 0 {
-            let held = state.id().wrapping_sub(base);
-            if held >= position {
-                let may_rise = ask.class.keyed && held == position;
-                if !may_rise || self.first[(top.0 >> 1) - 1].key() >= ask.key {
-                    return None;
-                }
-            }
+        let mut len = self.top.load(Ordering::Relaxed);
+        if len >= FIRST {
+            return None;
         }
-        Some(Place { block: self, top: Top(top.0 + 2), id: base + position })
+        let position = ask.class.position;
+        while len != 0 {
+            let below = &self.first[len - 1];
+            let state = below.state();
+            if state.is_live() {
+                let held = state.id().wrapping_sub(base);
+                if held >= position {
+                    let may_rise = ask.class.keyed && held == position;
+                    if !may_rise || below.key() >= ask.key {
+                        return None;
+                    }
+                }
+                break;
+            }
+            len -= 1;
+        }
+        Some(Place { block: self, slot: &self.first[len], top: Top(len + 1), id: base + position })
     }
 
     /// Where a lock belongs that was found to break nothing, or was only tried. For the owner.
@@ -136,12 +145,13 @@ impl Block {
         if len >= FIRST && is_boundary(len) {
             if let Some(hole) = (0..len).find(|&i| !self.slot(i).state().is_live()) {
                 // A chain of hand-over-hand locks goes on below, and does not grow for ever.
-                self.top.store(Top::new(len, true).0, Ordering::Relaxed);
-                return Place { block: self, top: Top::new(hole + 1, true), id };
+                self.top.store(Top::mixed(len).0, Ordering::Relaxed);
+                return Place { block: self, slot: self.slot(hole), top: Top::mixed(hole + 1), id };
             }
         }
         let rises = self.rises(len, ask, id);
-        Place { block: self, top: Top::new(len + 1, !rises), id }
+        let top = if rises { Top(len + 1) } else { Top::mixed(len + 1) };
+        Place { block: self, slot: self.slot(len), top, id }
     }
 
     /// Whether the live slots rise, and up to this lock.
@@ -195,12 +205,12 @@ impl Block {
     #[inline(always)]
     fn live(&'static self) -> (Top, State) {
         let mut top = self.top.load(Ordering::Relaxed);
-        while top > 1 {
-            let state = self.slot((top >> 1) - 1).state();
+        while Top(top).len() != 0 {
+            let state = self.slot(Top(top).len() - 1).state();
             if state.is_live() {
                 return (Top(top), state);
             }
-            top -= 2;
+            top -= 1;
         }
         (Top::EMPTY, State::NONE)
     }
@@ -225,40 +235,45 @@ impl Place {
     /// Records the lock. For the owner of the block.
     #[inline(always)]
     pub(super) fn fill(self, ask: &Ask, tag: Tag, since: u64) -> &'static Slot {
-        let slot = self.block.slot((self.top.0 >> 1) - 1);
-        if slot.fill(ask, self.id, tag, since) {
-            self.raise();
-            slot
-        } else {
-            self.fill_above(*ask, tag, since)
+        let Self { block, slot, top, id } = self;
+        if !slot.fill(ask, id, tag, since) {
+            return block.fill_above(top.len(), *ask, id, tag, since);
         }
-    }
-
-    #[inline(always)]
-    fn raise(self) {
-        let top = &self.block.top;
-        if self.top.0 & 1 != 0 {
-            // It may be a hole below the others.
-            let len = Top(top.load(Ordering::Relaxed)).len().max(self.top.len());
-            top.store(Top::new(len, true).0, Ordering::Relaxed);
-        } else {
-            top.store(self.top.0, Ordering::Relaxed);
+        match top.is_mixed() {
+            true => block.raise_mixed(top.len()),
+            false => block.top.store(top.0, Ordering::Relaxed),
         }
+        slot
     }
+}
 
-    /// The place was taken while the caller waited for its lock: a waker can run code that locks.
+impl Block {
+    /// The place below `len` was taken while the caller waited for its lock: a waker can run code that locks.
     #[cold]
     #[inline(never)]
-    fn fill_above(self, ask: Ask, tag: Tag, since: u64) -> &'static Slot {
-        let mut top = Top::new(self.top.len(), true);
+    fn fill_above(
+        &'static self,
+        mut len: usize,
+        ask: Ask,
+        id: Id,
+        tag: Tag,
+        since: u64,
+    ) -> &'static Slot {
         loop {
-            top = top.push_mixed();
-            let slot = self.block.slot(top.len() - 1);
-            if slot.fill(&ask, self.id, tag, since) {
-                Self { top, ..self }.raise();
+            let slot = self.slot(len);
+            len += 1;
+            if slot.fill(&ask, id, tag, since) {
+                self.raise_mixed(len);
                 return slot;
             }
         }
+    }
+
+    /// One more is live below `len`, and may not rise above the others, or may have others above it.
+    #[cold]
+    fn raise_mixed(&self, len: usize) {
+        let len = Top(self.top.load(Ordering::Relaxed)).len().max(len);
+        self.top.store(Top::mixed(len).0, Ordering::Relaxed);
     }
 }
 

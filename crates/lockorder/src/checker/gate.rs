@@ -1,9 +1,10 @@
 //! One word that says whether an acquisition is more than a comparison.
 //!
 //! While it is 0, the fast path of a blocking lock looks at nothing but the block of its thread. Whoever
-//! wants more sets a bit.
+//! wants more sets a bit. Each table has a word of its own that follows this one, so that a lock finds all
+//! that it asks for there in one.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tracing::callsite::{self, Callsite, Identifier};
 use tracing::field::FieldSet;
@@ -11,6 +12,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::metadata::Kind;
 use tracing::subscriber::{Interest, NoSubscriber};
 use tracing::{Level, Metadata, dispatcher};
+
+use super::registry;
 
 /// Somebody listens to the events of locks, or may.
 pub(super) const EVENTS: u32 = 1;
@@ -24,10 +27,11 @@ pub(super) const PLUGGED: u32 = 1 << 2;
 const UNASKED: u32 = 1 << 3;
 
 static GATE: AtomicU32 = AtomicU32::new(UNASKED);
+static ASKED: AtomicBool = AtomicBool::new(false);
 
 #[inline(always)]
 pub(super) fn word() -> u32 {
-    GATE.load(Ordering::Relaxed)
+    GATE.load(Ordering::Acquire)
 }
 
 #[inline]
@@ -37,17 +41,19 @@ pub(super) fn has(bit: u32) -> bool {
 
 pub(super) fn set(bit: u32) {
     if !has(bit) {
-        GATE.fetch_or(bit, Ordering::Relaxed);
+        registry::shut_gate(|| _ = GATE.fetch_or(bit, Ordering::Release));
     }
 }
 
 pub(super) fn clear(bit: u32) {
-    GATE.fetch_and(!bit, Ordering::Relaxed);
+    if has(bit) {
+        registry::open_gate(|| _ = GATE.fetch_and(!bit, Ordering::Relaxed));
+    }
 }
 
 /// Asks `tracing` to be told who listens, if this was not done yet. For slow paths.
 pub(super) fn ask_once() {
-    if has(UNASKED) && GATE.fetch_and(!UNASKED, Ordering::Relaxed) & UNASKED != 0 {
+    if has(UNASKED) && !ASKED.swap(true, Ordering::Relaxed) {
         callsite::register(&LISTENERS);
         // What `tracing` says at registration is what the caller's subscriber says. If it has none, that of
         // another thread may listen.
@@ -55,6 +61,7 @@ pub(super) fn ask_once() {
         if has_none && LevelFilter::current() >= LevelFilter::DEBUG {
             set(EVENTS);
         }
+        clear(UNASKED);
     }
 }
 

@@ -180,7 +180,7 @@ mod futures {
         if base.family.has_left_behind() {
             return None;
         }
-        base.admit(ask)
+        base.admit(ask, ask.class.table.base.load(Ordering::Relaxed))
     }
 
     /// The one block that counts for the caller, if no other does; it may have none.

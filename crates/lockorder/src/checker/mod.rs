@@ -33,6 +33,7 @@ mod sync;
 mod tasks;
 
 use std::cell::Cell;
+use std::sync::atomic::Ordering;
 
 #[cfg(feature = "tokio")]
 pub(crate) use awaited::Awaited;
@@ -81,8 +82,8 @@ pub(crate) fn admit(ask: &Ask) -> Option<Place> {
     }
     match ask.keeper {
         Keeper::Thread => match local::known_thread() {
-            Some(block) if gate::word() == 0 => block.admit(ask),
-            _ => None,
+            Some(block) => block.admit(ask, ask.class.table.quick.load(Ordering::Relaxed)),
+            None => None,
         },
         Keeper::Task if gate::word() == gate::TASKS => local::admit_to_task(ask),
         Keeper::Task => None,
@@ -136,7 +137,8 @@ pub(crate) fn hold(ask: Ask, asked: Asked) -> Held {
     let since = if gate::has(gate::EVENTS | gate::PLUGGED) { event::now() } else { 0 };
     let id = registry::id(ask.class);
     let slot = block.map(|block| {
-        let place = block.admit(&ask).unwrap_or_else(|| block.place(&ask, id));
+        let base = id - ask.class.position();
+        let place = block.admit(&ask, base).unwrap_or_else(|| block.place(&ask, id));
         place.fill(&ask, tag, since)
     });
     if since != 0 {

@@ -8,13 +8,11 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::RwLock;
 
+use super::gate;
 use crate::{Class, Table};
 
-/// The number of a class; 0 is none's.
+/// The number of a class; 0 is none's. Slots keep 24 bits of it.
 pub(super) type Id = u32;
-
-/// As many bits as a slot keeps of an id.
-pub(super) const ID_MASK: Id = (1 << 23) - 1;
 
 /// The tables that have numbers, in the order of those.
 static TABLES: RwLock<Vec<&'static Table>> = RwLock::new(Vec::new());
@@ -37,14 +35,38 @@ fn register(table: &'static Table) -> Id {
     let mut tables = TABLES.write();
     let base = match table.base.load(Ordering::Relaxed) {
         0 => tables.last().map_or(1, |last| {
-            // No table is longer than its u32 positions, and nobody declares 2^23 classes.
+            // No table is longer than its u32 positions, and nobody declares 2^24 classes.
             last.base.load(Ordering::Relaxed) + last.classes().len() as Id
         }),
         base => return base,
     };
     tables.push(table);
     table.base.store(base, Ordering::Relaxed);
+    quicken(&tables[tables.len() - 1..]);
     base
+}
+
+/// Shuts the gate: whoever sees that it is shut finds no table that still says otherwise.
+pub(super) fn shut_gate(shut: impl FnOnce()) {
+    let tables = TABLES.write();
+    tables.iter().for_each(|table| table.quick.store(0, Ordering::Relaxed));
+    shut();
+}
+
+/// Opens the gate, if `open` takes away the last that kept it shut.
+pub(super) fn open_gate(open: impl FnOnce()) {
+    let tables = TABLES.write();
+    open();
+    quicken(&tables);
+}
+
+/// Makes the word of tables follow that of the gate. Under the lock, so that none is told of an old one last.
+fn quicken(tables: &[&Table]) {
+    if gate::word() == 0 {
+        for table in tables {
+            table.quick.store(table.base.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
 }
 
 /// The class with a number.

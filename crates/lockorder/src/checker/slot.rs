@@ -20,6 +20,8 @@ use crate::report::{Acquisition, Mode, Site};
 pub(super) struct Slot {
     state: AtomicU64,
     site: AtomicCell<Option<Site>>,
+    /// For its holder.
+    site_address: AtomicUsize,
     instance: AtomicUsize,
     /// Of a keyed class.
     key: AtomicU64,
@@ -31,20 +33,21 @@ pub(super) struct Slot {
     since: AtomicU64,
 }
 
-// The word `state`: flags, the id of the class above them, and a count of records on top.
+// The word `state`: whether it is live, a count of records, flags, and the id of the class. The count is in
+// the lower half with what it must not run into above it, so that a new one is an addition.
 const LIVE: u64 = 1;
-const TIMED: u64 = 1 << 1;
-const SHARED: u64 = 1 << 2;
-const PERMITS: u64 = 1 << 3;
-const TAGGED: u64 = 1 << 4;
-const KEYED: u64 = 1 << 5;
-const UPGRADABLE: u64 = 1 << 6;
+const COUNT: u32 = 1 << 1;
+const TIMED: u64 = 1 << 32;
+const SHARED: u64 = 1 << 33;
+const PERMITS: u64 = 1 << 34;
+const TAGGED: u64 = 1 << 35;
+const KEYED: u64 = 1 << 36;
+const UPGRADABLE: u64 = 1 << 37;
 const MODE: u64 = SHARED | UPGRADABLE | PERMITS;
+const ASYNC: u64 = 1 << 38;
 #[cfg(feature = "tokio")]
-const TOLD: u64 = 1 << 8;
-const ID_SHIFT: u32 = 9;
-const ASYNC: u64 = 1 << 7;
-const COUNT: u64 = 1 << 32;
+const TOLD: u64 = 1 << 39;
+const ID_SHIFT: u32 = 40;
 
 /// What a slot says while it is live.
 #[derive(Clone, Copy)]
@@ -84,9 +87,9 @@ impl Slot {
         }
         // Each store is a release (that of a cell is one too), so that who sees a part of this record also
         // sees that the last one had ended.
-        self.site.store(Some(ask.site));
+        self.set_site(ask.site);
         self.instance.store(ask.instance, Ordering::Release);
-        let mut flags = LIVE | mode_bits(ask.mode) | keeper_bits(ask.keeper);
+        let mut flags = mode_bits(ask.mode) | keeper_bits(ask.keeper);
         if ask.class.is_keyed() {
             self.key.store(ask.key, Ordering::Release);
             flags |= KEYED;
@@ -102,9 +105,24 @@ impl Slot {
             self.since.store(since, Ordering::Release);
             flags |= TIMED;
         }
-        let count = (old & !(COUNT - 1)).wrapping_add(COUNT);
-        self.state.store(count | u64::from(id) << ID_SHIFT | flags, Ordering::Release);
+        let live = u64::from((old as u32).wrapping_add(COUNT | LIVE as u32));
+        self.state.store(live | u64::from(id) << ID_SHIFT | flags, Ordering::Release);
         true
+    }
+
+    /// A slot is often filled from the place from which it was filled last, and without optimisation the
+    /// store of a cell is seven calls.
+    #[inline(always)]
+    fn set_site(&self, site: Site) {
+        if !cfg!(debug_assertions) {
+            self.site.store(Some(site));
+            return;
+        }
+        let address = std::ptr::from_ref(site).addr();
+        if self.site_address.load(Ordering::Relaxed) != address {
+            self.site.store(Some(site));
+            self.site_address.store(address, Ordering::Relaxed);
+        }
     }
 
     /// Ends the record, unless its time was taken: then its end is somebody's news, and `false`. For the
@@ -152,7 +170,7 @@ impl Slot {
     /// Which record of this slot it is, while it is live.
     #[cfg(feature = "tokio")]
     pub(super) fn number(&self) -> u64 {
-        self.state.load(Ordering::Acquire) & !(COUNT - 1)
+        self.state.load(Ordering::Acquire) & u64::from(u32::MAX)
     }
 
     /// The record, if it is still the one of this number.
@@ -241,7 +259,7 @@ impl State {
     /// The class of the lock that is or was recorded here.
     #[inline(always)]
     pub(super) fn id(self) -> Id {
-        (self.0 >> ID_SHIFT) as Id & registry::ID_MASK
+        (self.0 >> ID_SHIFT) as Id
     }
 }
 
