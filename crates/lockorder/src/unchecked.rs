@@ -76,6 +76,10 @@ pub(crate) fn check(_: Ask) -> Asked {
     Asked
 }
 
+#[cfg(feature = "tokio")]
+#[inline(always)]
+pub(crate) fn arrive() {}
+
 #[inline(always)]
 pub(crate) fn blocked(_: Ask) -> Blocked {
     Blocked

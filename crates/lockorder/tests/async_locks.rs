@@ -174,7 +174,10 @@ async fn the_locks_of_an_async_initialiser_come_after_its_cell() {
 
 #[tokio::test]
 async fn mapped_and_downgraded_guards_are_held_like_whole_ones() {
-    use lockorder::tokio::{MutexGuard, OwnedMutexGuard, RwLockReadGuard, RwLockWriteGuard};
+    use lockorder::tokio::{
+        MutexGuard, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLockReadGuard,
+        RwLockWriteGuard,
+    };
     let (outer, mutex) = (Mutex::<Outer, _>::new(0), Arc::new(Mutex::<Middle, _>::new((1, 2))));
     let lock = Arc::new(RwLock::<Middle, _>::new((1, 2)));
     macro_rules! held {
@@ -193,6 +196,10 @@ async fn mapped_and_downgraded_guards_are_held_like_whole_ones() {
         RwLockReadGuard::map(lock.read().await, |v| &v.1),
         RwLockWriteGuard::map(lock.write().await, |v| &mut v.1),
         lock.write().await.downgrade(),
+        OwnedRwLockReadGuard::map(Arc::clone(&lock).read_owned().await, |v| &v.1),
+        OwnedRwLockReadGuard::try_map(Arc::clone(&lock).read_owned().await, |_| None::<&u32>).unwrap_err(),
+        OwnedRwLockWriteGuard::map(Arc::clone(&lock).write_owned().await, |v| &mut v.1),
+        OwnedRwLockWriteGuard::try_map(Arc::clone(&lock).write_owned().await, |v| Some(&mut v.1)).unwrap(),
         Arc::clone(&lock).write_owned().await.downgrade(),
     }
 }

@@ -119,10 +119,12 @@ fn it_is_a_map() {
     assert_eq!((a, map.remove("b"), map.len()), (3, Some(("b", 4)), 1));
     map.iter_mut().for_each(|mut entry| *entry += 1);
     assert_eq!(map.iter().map(|entry| *entry.value()).sum::<u32>(), 4);
+    assert_eq!((&map).into_iter().count(), 1);
     map.shrink_to_fit();
     map.clear();
     assert!(map.is_empty() && map.get("a").is_none());
     let other = DashMap::<Many, &str, u32>::keyed(0);
     let _iter = map.iter();
     assert_eq!(kinds(|| assert!(other.is_empty())), [SameClass], "against rising keys");
+    assert_eq!(other.into_iter().count(), 0);
 }

@@ -8,7 +8,7 @@ use std::thread;
 
 use common::{Inner, Many, Outer, kinds};
 use lockorder::ViolationKind::{LearnedOrder, Order, SameClass, SameLock};
-use lockorder::learned::{FairMutex, Mutex, OnceCell, ReentrantMutex, RwLock, tokio as aio};
+use lockorder::learned::{FairMutex, Lazy, Mutex, OnceCell, ReentrantMutex, RwLock, tokio as aio};
 use lockorder::testing::{Collector, violations};
 
 #[test]
@@ -122,6 +122,26 @@ fn every_type_is_learned() {
     drop((outermost.lock(), again.get_or_init(|| 7)));
     let again = OnceCell::named("a cell");
     assert_eq!(kinds(|| assert_eq!(*again.get_or_init(|| *outermost.lock()), 0)), [LearnedOrder]);
+    let lazy = Lazy::named("a lazy value", || *outermost.lock());
+    assert_eq!(Lazy::get(&lazy), None);
+    assert_eq!(kinds(|| assert_eq!(*lazy, 0)), [], "learned: the value before the lock");
+    let again = Lazy::named("a lazy value", || 7);
+    assert_eq!(kinds(|| drop((outermost.lock(), *again))), [LearnedOrder]);
+}
+
+#[cfg(feature = "dashmap")]
+#[test]
+fn a_map_is_learned() {
+    use lockorder::learned::dashmap::DashMap;
+    let (map, lock) = (DashMap::new(), Mutex::new(0));
+    map.insert(1, 2);
+    drop((map.get(&1), lock.lock()));
+    assert_eq!(kinds(|| drop((lock.lock(), map.get(&1)))), [LearnedOrder]);
+    assert_eq!(kinds(|| drop((map.get(&1), map.iter()))), [SameLock]);
+    assert_eq!(map.into_iter().collect::<Vec<_>>(), [(1, 2)]);
+    let map: DashMap<_, _> = [(1, 2)].into_iter().collect();
+    assert_eq!((&map).into_iter().map(|entry| *entry.value()).sum::<i32>(), 2);
+    assert!(DashMap::<u8, u8>::default().is_empty() && DashMap::<u8, u8>::named("a").is_empty());
 }
 
 #[tokio::test]

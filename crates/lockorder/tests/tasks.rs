@@ -4,6 +4,7 @@
 mod common;
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use common::*;
 use futures_util::FutureExt;
 use lockorder::testing::Collector;
 use lockorder::tokio::{Mutex, RwLock, Semaphore};
-use lockorder::{AcquireError, ViolationKind};
+use lockorder::{AcquireError, Policy, ViolationKind};
 use tokio::sync::oneshot;
 
 const FILE: &str = "tests/tasks.rs";
@@ -161,6 +162,31 @@ fn a_suspended_tasks_blocking_guard_counts_for_blocking_locks_of_its_thread_only
         assert!(found[0].to_string().contains("drop a blocking guard before .await"));
         suspended.abort();
     });
+}
+
+#[tokio::test]
+async fn a_suspended_guard_is_told_of_before_a_lock_is_tried_not_under_it() {
+    lockorder::hierarchy! { Tried { level 1 { Kept = "kept" [keyed] } } }
+    let (held, wait) = oneshot::channel();
+    let suspended = tokio::spawn(async move {
+        // A guard that is not sent is no part of a task; one that is forgotten stays held.
+        std::mem::forget(Arc::new(lockorder::Mutex::<Kept, _>::keyed(2, 0)).lock_arc());
+        held.send(()).unwrap();
+        std::future::pending::<()>().await;
+    });
+    wait.await.unwrap();
+    let lock = Arc::new(Mutex::<Kept, _>::keyed(1, 0));
+    let told = Arc::new(AtomicBool::new(false));
+    let callback = Policy::callback({
+        let (lock, told) = (Arc::clone(&lock), Arc::clone(&told));
+        move |_| told.store(lock.try_lock().is_ok(), Relaxed)
+    });
+    lockorder::set_policy_of::<Tried>(Some(callback));
+    let tried = Arc::clone(&lock);
+    let other = tokio::spawn(async move { tried.try_lock().is_ok() });
+    assert!(other.await.unwrap());
+    assert!(told.load(Relaxed), "the callback could take the lock");
+    suspended.abort();
 }
 
 #[test]

@@ -86,7 +86,7 @@ macro_rules! access {
 macro_rules! access_arc {
     (
         $lock:ident, $raw:ty, $guard:ident, $how:expr, $what:literal:
-        $arc:ident, $try_arc:ident
+        $arc:ident, $within:ident, $try_arc:ident, $try_for:ident, $try_until:ident
     ) => {
         impl<R: $crate::Rank, T> $lock<R, T> {
             #[doc = concat!("Waits for ", $what, ", with a guard that keeps the lock alive.")]
@@ -98,6 +98,44 @@ macro_rules! access_arc {
                 let (raw, keep) = self.share();
                 let (inner, held) = self.want($how).by_thread().take(|| raw.$arc());
                 $guard::new(inner, keep, held)
+            }
+
+            #[doc = concat!("As [`", stringify!($arc), "`](Self::", stringify!($arc), "), for `limit` at most.")]
+            ///
+            /// # Errors
+            /// [`AcquireError::TimedOut`](crate::AcquireError::TimedOut), which says who holds the lock.
+            ///
+            /// # Panics
+            #[doc = concat!("As [`", stringify!($arc), "`](Self::", stringify!($arc), ").")]
+            #[track_caller]
+            pub fn $within(
+                self: &std::sync::Arc<Self>,
+                limit: std::time::Duration,
+            ) -> Result<$guard<R, T>, $crate::AcquireError> {
+                let (raw, keep) = self.share();
+                let ask = self.want($how).by_thread();
+                let (inner, held) = ask.take_within(limit, |limit| raw.$try_for(limit))?;
+                Ok($guard::new(inner, keep, held))
+            }
+
+            #[doc = concat!("As [`", stringify!($within), "`](Self::", stringify!($within), "), without")]
+            /// the reason.
+            #[track_caller]
+            pub fn $try_for(
+                self: &std::sync::Arc<Self>,
+                limit: std::time::Duration,
+            ) -> Option<$guard<R, T>> {
+                self.$within(limit).ok()
+            }
+
+            #[doc = concat!("As [`", stringify!($try_for), "`](Self::", stringify!($try_for), "), until")]
+            /// a point in time.
+            #[track_caller]
+            pub fn $try_until(
+                self: &std::sync::Arc<Self>,
+                end: std::time::Instant,
+            ) -> Option<$guard<R, T>> {
+                self.$try_for(end.saturating_duration_since(std::time::Instant::now()))
             }
 
             #[doc = concat!("Takes ", $what, " if it is free, with a guard that keeps the lock alive.")]

@@ -58,11 +58,12 @@ access! {
     lock, lock_timed, lock_within, try_lock, try_lock_for, try_lock_until
 }
 access_arc! {
-    Mutex, parking_lot::Mutex<T>, ArcMutexGuard, Exclusive, "the lock": lock_arc, try_lock_arc
+    Mutex, parking_lot::Mutex<T>, ArcMutexGuard, Exclusive, "the lock":
+    lock_arc, lock_arc_within, try_lock_arc, try_lock_arc_for, try_lock_arc_until
 }
 access_arc! {
     FairMutex, parking_lot::FairMutex<T>, ArcFairMutexGuard, Exclusive, "the lock":
-    lock_arc, try_lock_arc
+    lock_arc, lock_arc_within, try_lock_arc, try_lock_arc_for, try_lock_arc_until
 }
 
 macro_rules! is_locked {

@@ -6,6 +6,7 @@ use crate::Rank;
 use crate::ask::{Exclusive, Want};
 use crate::cell::{Cell, Keying};
 use crate::checker;
+use crate::learned::{Learned, Placed};
 use crate::lock::once;
 
 type Raw<T> = once_cell::sync::OnceCell<T>;
@@ -149,6 +150,12 @@ impl<R: Rank<Keys = crate::Unkeyed>, T, F> Lazy<R, T, F> {
     /// A value that `make` will make.
     pub const fn new(make: F) -> Self {
         Self { cell: OnceCell::<R, T>::new(), make: parking_lot::const_mutex(Some(make)) }
+    }
+}
+
+impl<T, F> Lazy<Learned, T, F> {
+    pub(crate) const fn unranked(place: Placed, make: F) -> Self {
+        Self { cell: OnceCell::unranked(place), make: parking_lot::const_mutex(Some(make)) }
     }
 }
 

@@ -1,8 +1,9 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytemuck::TransparentWrapper;
 
-use super::access::release;
+use super::access::{release, share};
 use crate::ask::Exclusive;
 use crate::cell::Cell;
 use crate::guard::{guard, map, try_map};
@@ -32,6 +33,7 @@ use crate::{AcquireError, Hierarchy, Rank};
 pub struct ReentrantMutex<R: Rank, T>(Cell<R, parking_lot::ReentrantMutex<T>>);
 
 lock!(ReentrantMutex, parking_lot::ReentrantMutex<T>, parking_lot::const_reentrant_mutex);
+share!(ReentrantMutex, parking_lot::ReentrantMutex<T>);
 
 impl<R: Rank, T> ReentrantMutex<R, T> {
     /// Waits for the lock for as long as it takes.
@@ -94,6 +96,30 @@ impl<R: Rank, T> ReentrantMutex<R, T> {
         Some(ReentrantMutexGuard::new(inner, self.want(Exclusive).by_thread().hold_tried()))
     }
 
+    /// As [`lock`](Self::lock), with a guard that keeps the lock alive.
+    ///
+    /// # Panics
+    /// As [`lock`](Self::lock).
+    #[track_caller]
+    pub fn lock_arc(self: &Arc<Self>) -> ArcReentrantMutexGuard<R, T> {
+        let (raw, keep) = self.share();
+        let ask = self.want(Exclusive).by_thread();
+        let (inner, held) = match self.is_owned_by_current_thread() {
+            true => (raw.lock_arc(), ask.hold_tried()),
+            false => ask.take(|| raw.lock_arc()),
+        };
+        ArcReentrantMutexGuard::new(inner, keep, held)
+    }
+
+    /// As [`try_lock`](Self::try_lock), with a guard that keeps the lock alive.
+    #[track_caller]
+    pub fn try_lock_arc(self: &Arc<Self>) -> Option<ArcReentrantMutexGuard<R, T>> {
+        let (raw, keep) = self.share();
+        let inner = raw.try_lock_arc()?;
+        let held = self.want(Exclusive).by_thread().hold_tried();
+        Some(ArcReentrantMutexGuard::new(inner, keep, held))
+    }
+
     /// Whether anybody holds it now.
     pub fn is_locked(&self) -> bool {
         self.raw().is_locked()
@@ -109,6 +135,13 @@ guard! {
     /// Access to the value of a locked [`ReentrantMutex`]; releases the lock when dropped.
     ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     parking_lot::ReentrantMutexGuard<'a, T>, read
+}
+guard! {
+    /// Access to the value of a locked [`ReentrantMutex`] that it keeps alive: see
+    /// [`ReentrantMutex::lock_arc`].
+    ArcReentrantMutexGuard [R: Rank, T] [R, T] => T,
+    parking_lot::ArcReentrantMutexGuard<parking_lot::RawMutex, parking_lot::RawThreadId, T>, read,
+    owned parking_lot::ReentrantMutex<T>
 }
 guard! {
     /// Access to a part of the value of a locked [`ReentrantMutex`]: see [`ReentrantMutexGuard::map`].

@@ -61,11 +61,17 @@ access! {
 }
 access_arc! {
     RwLock, parking_lot::RwLock<T>, ArcRwLockReadGuard, Shared, "shared access":
-    read_arc, try_read_arc
+    read_arc, read_arc_within, try_read_arc, try_read_arc_for, try_read_arc_until
+}
+access_arc! {
+    RwLock, parking_lot::RwLock<T>, ArcRwLockUpgradableReadGuard, Upgradable,
+    "shared access that can become exclusive":
+    upgradable_read_arc, upgradable_read_arc_within,
+    try_upgradable_read_arc, try_upgradable_read_arc_for, try_upgradable_read_arc_until
 }
 access_arc! {
     RwLock, parking_lot::RwLock<T>, ArcRwLockWriteGuard, Exclusive, "exclusive access":
-    write_arc, try_write_arc
+    write_arc, write_arc_within, try_write_arc, try_write_arc_for, try_write_arc_until
 }
 
 impl<R: Rank, T> RwLock<R, T> {
@@ -114,6 +120,13 @@ guard! {
     /// releases the lock when dropped.
     RwLockUpgradableReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     parking_lot::RwLockUpgradableReadGuard<'a, T>, read
+}
+guard! {
+    /// Shared access to the value of a [`RwLock`] that it keeps alive, which can become exclusive: see
+    /// [`RwLock::upgradable_read_arc`].
+    ArcRwLockUpgradableReadGuard [R: Rank, T] [R, T] => T,
+    parking_lot::ArcRwLockUpgradableReadGuard<parking_lot::RawRwLock, T>, read,
+    owned parking_lot::RwLock<T>
 }
 
 macro_rules! map_both {
@@ -240,6 +253,41 @@ impl<R: Rank, T> ArcRwLockWriteGuard<R, T> {
     pub fn downgrade(mut this: Self) -> ArcRwLockReadGuard<R, T> {
         this.held.change(Mode::Shared);
         let inner = parking_lot::ArcRwLockWriteGuard::downgrade(this.inner);
+        ArcRwLockReadGuard::new(inner, this.keep, this.held)
+    }
+}
+
+impl<R: Rank, T> ArcRwLockUpgradableReadGuard<R, T> {
+    /// Waits for the readers to leave. What was locked since counts, as for any other wait.
+    ///
+    /// # Panics
+    /// If the wait could deadlock and the [`Policy`](crate::Policy) is `Panic`.
+    #[track_caller]
+    pub fn upgrade(mut this: Self) -> ArcRwLockWriteGuard<R, T> {
+        this.held.check_change(Mode::Exclusive, Location::caller());
+        let inner = parking_lot::ArcRwLockUpgradableReadGuard::upgrade(this.inner);
+        this.held.change(Mode::Exclusive);
+        ArcRwLockWriteGuard::new(inner, this.keep, this.held)
+    }
+
+    /// Becomes exclusive if no reader is there. Cannot block, so it is never a violation.
+    ///
+    /// # Errors
+    /// The guard itself.
+    pub fn try_upgrade(mut this: Self) -> Result<ArcRwLockWriteGuard<R, T>, Self> {
+        match parking_lot::ArcRwLockUpgradableReadGuard::try_upgrade(this.inner) {
+            Ok(inner) => {
+                this.held.change(Mode::Exclusive);
+                Ok(ArcRwLockWriteGuard::new(inner, this.keep, this.held))
+            }
+            Err(inner) => Err(Self::new(inner, this.keep, this.held)),
+        }
+    }
+
+    /// Gives up the right to become exclusive.
+    pub fn downgrade(mut this: Self) -> ArcRwLockReadGuard<R, T> {
+        this.held.change(Mode::Shared);
+        let inner = parking_lot::ArcRwLockUpgradableReadGuard::downgrade(this.inner);
         ArcRwLockReadGuard::new(inner, this.keep, this.held)
     }
 }

@@ -109,6 +109,16 @@ pub(crate) fn check(ask: Ask) -> Asked {
     Asked { at, reported: examine::reports(&ask, None) }
 }
 
+/// Sees who runs here by now, before a lock is only tried: what there is to be said of who ran here last may
+/// be said to a program that wants that lock.
+#[cfg(feature = "tokio")]
+#[inline(always)]
+pub(crate) fn arrive() {
+    if gate::has(gate::TASKS) {
+        local::base();
+    }
+}
+
 /// Says that the thread is blocked by a lock, for as long as this lives, to whoever waits for it.
 #[must_use]
 pub(crate) fn blocked(ask: Ask) -> impl Drop {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::panic::Location;
 
-use super::{Entry, Iter, IterMut, Ref, RefMut};
+use super::{Entry, Iter, IterMut, Ref, RefMulti, RefMut};
 use crate::ask::{Exclusive, How, Shared, Want};
-use crate::cell::{Beside, Cell, Keying};
+use crate::cell::{Beside, Cell, Keying, placed};
+use crate::checker::{self, Held};
+use crate::learned::{Learned, Placed};
 use crate::report::Site;
 use crate::{Keyed, Rank, Unkeyed};
 
@@ -75,8 +77,7 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        let ((), held) = self.want(Shared).by_thread().take(|| ());
-        let inner = self.raw().get(key);
+        let (inner, held) = self.enter(Shared, Location::caller(), |map| map.get(key));
         Some(Ref::new(inner?, held))
     }
 
@@ -86,16 +87,14 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        let ((), held) = self.want(Exclusive).by_thread().take(|| ());
-        let inner = self.raw().get_mut(key);
+        let (inner, held) = self.enter(Exclusive, Location::caller(), |map| map.get_mut(key));
         Some(RefMut::new(inner?, held))
     }
 
     /// The place of a key, whether it has a value or not.
     #[track_caller]
     pub fn entry(&self, key: K) -> Entry<'_, R, K, V> {
-        let ((), held) = self.want(Exclusive).by_thread().take(|| ());
-        let inner = self.raw().entry(key);
+        let (inner, held) = self.enter(Exclusive, Location::caller(), |map| map.entry(key));
         Entry::new(inner, held)
     }
 
@@ -210,7 +209,7 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     /// All entries, shard by shard. The iterator is a held lock as long as it or one of its items lives.
     #[track_caller]
     pub fn iter(&self) -> Iter<'_, R, K, V, S> {
-        let (inner, held) = self.want(Shared).by_thread().take(|| self.raw().iter());
+        let (inner, held) = self.enter(Shared, Location::caller(), Raw::iter);
         Iter::new(inner, held)
     }
 
@@ -218,16 +217,33 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     /// lives.
     #[track_caller]
     pub fn iter_mut(&self) -> IterMut<'_, R, K, V, S> {
-        let (inner, held) = self.want(Exclusive).by_thread().take(|| self.raw().iter_mut());
+        let (inner, held) = self.enter(Exclusive, Location::caller(), Raw::iter_mut);
         IterMut::new(inner, held)
     }
 
     /// Calls into the map with its class on the record, as what it runs of the program's own code may lock.
     fn during<T>(&self, how: impl How, site: Site, call: impl FnOnce(&Raw<K, V, S>) -> T) -> T {
+        self.enter(how, site, call).0
+    }
+
+    /// Calls into the map, for something that holds a lock of it.
+    fn enter<'a, T>(
+        &'a self,
+        how: impl How,
+        site: Site,
+        call: impl FnOnce(&'a Raw<K, V, S>) -> T,
+    ) -> (T, Held) {
         let name = R::Keys::name(&self.0);
         let ask = Want::<R, _>::new(self.raw(), name, how, site).by_thread();
-        let ((), _held) = ask.take(|| ());
-        call(self.raw())
+        let _blocked = checker::blocked(ask);
+        let ((), held) = ask.take(|| ());
+        (call(self.raw()), held)
+    }
+}
+
+impl<K, V, S> DashMap<Learned, K, V, S> {
+    pub(crate) fn unranked(place: Placed, map: Raw<K, V, S>) -> Self {
+        Self(placed(place, map))
     }
 }
 
@@ -255,6 +271,29 @@ impl<R: Rank<Keys = Unkeyed>, K: Eq + Hash, V, S: Default + BuildHasher + Clone>
 {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         Self(entries.into_iter().collect())
+    }
+}
+
+impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> IntoIterator for DashMap<R, K, V, S> {
+    type Item = (K, V);
+    type IntoIter = dashmap::iter::OwningIter<K, V, S>;
+
+    /// Takes the map apart: no lock is needed where nobody else has it.
+    fn into_iter(self) -> Self::IntoIter {
+        R::Keys::into_lock(self.0).into_iter()
+    }
+}
+
+impl<'a, R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> IntoIterator
+    for &'a DashMap<R, K, V, S>
+{
+    type Item = RefMulti<'a, R, K, V>;
+    type IntoIter = Iter<'a, R, K, V, S>;
+
+    /// As [`iter`](DashMap::iter).
+    #[track_caller]
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

@@ -1,9 +1,13 @@
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytemuck::TransparentWrapperAlloc;
 
 use super::{Learned, Placed, learned};
-use crate::{ArcFairMutexGuard, ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockWriteGuard};
+use crate::{
+    AcquireError, ArcFairMutexGuard, ArcMutexGuard, ArcReentrantMutexGuard, ArcRwLockReadGuard,
+    ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
+};
 
 learned! {
     /// A [`lockorder::Mutex`](crate::Mutex) without a rank.
@@ -63,7 +67,10 @@ learned! {
 }
 
 macro_rules! arc {
-    ($lock:ident: $($arc:ident, $try_arc:ident => $guard:ident;)+) => {
+    ($lock:ident: $(
+        $arc:ident, $try_arc:ident $(, $within:ident, $try_for:ident, $try_until:ident)?
+            => $guard:ident;
+    )+) => {
         impl<T> $lock<T> {$(
             #[doc = concat!("As the method of the ranked type: `", stringify!($arc), "`.")]
             ///
@@ -79,14 +86,51 @@ macro_rules! arc {
             pub fn $try_arc(self: &Arc<Self>) -> Option<$guard<Learned, T>> {
                 Self::peel_arc(Arc::clone(self)).$try_arc()
             }
+
+            $(
+                #[doc = concat!("As the method of the ranked type: `", stringify!($within), "`.")]
+                ///
+                /// # Errors
+                /// [`AcquireError::TimedOut`], which says who holds the lock.
+                ///
+                /// # Panics
+                /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
+                #[track_caller]
+                pub fn $within(
+                    self: &Arc<Self>,
+                    limit: Duration,
+                ) -> Result<$guard<Learned, T>, AcquireError> {
+                    Self::peel_arc(Arc::clone(self)).$within(limit)
+                }
+
+                #[doc = concat!("As the method of the ranked type: `", stringify!($try_for), "`.")]
+                #[track_caller]
+                pub fn $try_for(self: &Arc<Self>, limit: Duration) -> Option<$guard<Learned, T>> {
+                    Self::peel_arc(Arc::clone(self)).$try_for(limit)
+                }
+
+                #[doc = concat!("As the method of the ranked type: `", stringify!($try_until), "`.")]
+                #[track_caller]
+                pub fn $try_until(self: &Arc<Self>, end: Instant) -> Option<$guard<Learned, T>> {
+                    Self::peel_arc(Arc::clone(self)).$try_until(end)
+                }
+            )?
         )+}
     };
 }
-arc!(Mutex: lock_arc, try_lock_arc => ArcMutexGuard;);
-arc!(FairMutex: lock_arc, try_lock_arc => ArcFairMutexGuard;);
+arc!(Mutex: lock_arc, try_lock_arc,
+    lock_arc_within, try_lock_arc_for, try_lock_arc_until => ArcMutexGuard;);
+arc!(FairMutex: lock_arc, try_lock_arc,
+    lock_arc_within, try_lock_arc_for, try_lock_arc_until => ArcFairMutexGuard;);
+arc!(ReentrantMutex: lock_arc, try_lock_arc => ArcReentrantMutexGuard;);
 arc!(RwLock:
-    read_arc, try_read_arc => ArcRwLockReadGuard;
-    write_arc, try_write_arc => ArcRwLockWriteGuard;
+    read_arc, try_read_arc,
+        read_arc_within, try_read_arc_for, try_read_arc_until => ArcRwLockReadGuard;
+    upgradable_read_arc, try_upgradable_read_arc,
+        upgradable_read_arc_within, try_upgradable_read_arc_for, try_upgradable_read_arc_until
+        => ArcRwLockUpgradableReadGuard;
+    write_arc, try_write_arc,
+        write_arc_within, try_write_arc_for, try_write_arc_until => ArcRwLockWriteGuard;
 );
 
 /// [`lockorder::MutexGuard`](crate::MutexGuard) of a lock without a rank.

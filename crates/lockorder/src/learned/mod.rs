@@ -28,6 +28,9 @@
 //! lock is only checked against itself and against ranks. Write `.map(|value| Mutex::new(value))`.
 
 mod blocking;
+#[cfg(feature = "dashmap")]
+pub mod dashmap;
+mod lazy;
 mod place;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -36,6 +39,7 @@ pub use blocking::{
     FairMutex, FairMutexGuard, MappedMutexGuard, Mutex, MutexGuard, OnceCell, ReentrantMutex,
     ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
 };
+pub use lazy::Lazy;
 pub(crate) use place::Placed;
 
 pub use crate::Condvar;

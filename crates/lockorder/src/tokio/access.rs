@@ -66,6 +66,7 @@ macro_rules! access {
             /// If it is not free.
             #[track_caller]
             pub fn $try(&self) -> Result<$guard<'_, R, T>, TryLockError> {
+                $crate::checker::arrive();
                 let inner = self.raw().$try()?;
                 Ok($guard::new(inner, self.want($how).by_task().hold_tried()))
             }
@@ -144,6 +145,7 @@ macro_rules! access {
             pub fn $try_owned(self: Arc<Self>) -> Result<$owned<R, T>, TryLockError> {
                 let want = self.want($how);
                 let (raw, keep) = self.share();
+                $crate::checker::arrive();
                 Ok($owned::new(raw.$try_owned()?, keep, want.by_task().hold_tried()))
             }
         }

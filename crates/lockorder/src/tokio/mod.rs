@@ -21,8 +21,8 @@ pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, Owne
 pub use once::OnceCell;
 pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use rwlock::{
-    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard,
-    RwLockWriteGuard,
+    OwnedRwLockMappedReadGuard, OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard,
+    OwnedRwLockWriteGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard,
 };
 pub use semaphore::Semaphore;
 pub use spawn::{JoinHandle, spawn, spawn_blocking, spawn_local};

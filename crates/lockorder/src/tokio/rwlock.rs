@@ -85,22 +85,47 @@ guard! {
     tokio::sync::OwnedRwLockWriteGuard<T>, write, owned tokio::sync::RwLock<T>
 }
 
+guard! {
+    /// Shared access to a part of the value of a [`RwLock`] that it keeps alive: see
+    /// [`OwnedRwLockReadGuard::map`].
+    OwnedRwLockMappedReadGuard [R: Rank, T, U: ?Sized] [R, T, U] => U,
+    tokio::sync::OwnedRwLockReadGuard<T, U>, read, owned tokio::sync::RwLock<T>
+}
+guard! {
+    /// Exclusive access to a part of the value of a [`RwLock`] that it keeps alive: see
+    /// [`OwnedRwLockWriteGuard::map`].
+    OwnedRwLockMappedWriteGuard [R: Rank, T, U: ?Sized] [R, T, U] => U,
+    tokio::sync::OwnedRwLockMappedWriteGuard<T, U>, write, owned tokio::sync::RwLock<T>
+}
+
 macro_rules! map_both {
-    ($($guard:ident => $mapped:ident [$($mut:ident)?];)*) => {$(
+    ($($guard:ident [$($decl:tt)*] [$($use:tt)*] [$($mut:ident)?] $target:ident of $inner:ident
+        => $mapped:ident [$($to:tt)*] keep [$($keep:ident)?];)*) => {$(
         map! {
-            $guard ['a, R: Rank, T: ?Sized] ['a, R, T] => $mapped ['a, R, U],
-            tokio::sync::$guard::map, [$($mut)?] T, keep [], part ?Sized
+            $guard [$($decl)*] [$($use)*] => $mapped [$($to)*],
+            tokio::sync::$inner::map, [$($mut)?] $target, keep [$($keep)?], part ?Sized
         }
         try_map! {
-            $guard ['a, R: Rank, T: ?Sized] ['a, R, T] => $mapped ['a, R, U],
-            tokio::sync::$guard::try_map, [$($mut)?] T, keep [], part ?Sized
+            $guard [$($decl)*] [$($use)*] => $mapped [$($to)*],
+            tokio::sync::$inner::try_map, [$($mut)?] $target, keep [$($keep)?], part ?Sized
         }
     )*};
 }
 map_both! {
-    RwLockReadGuard => RwLockReadGuard [];
-    RwLockWriteGuard => RwLockMappedWriteGuard [mut];
-    RwLockMappedWriteGuard => RwLockMappedWriteGuard [mut];
+    RwLockReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] [] T of RwLockReadGuard
+        => RwLockReadGuard ['a, R, U] keep [];
+    RwLockWriteGuard ['a, R: Rank, T: ?Sized] ['a, R, T] [mut] T of RwLockWriteGuard
+        => RwLockMappedWriteGuard ['a, R, U] keep [];
+    RwLockMappedWriteGuard ['a, R: Rank, T: ?Sized] ['a, R, T] [mut] T of RwLockMappedWriteGuard
+        => RwLockMappedWriteGuard ['a, R, U] keep [];
+    OwnedRwLockReadGuard [R: Rank, T] [R, T] [] T of OwnedRwLockReadGuard
+        => OwnedRwLockMappedReadGuard [R, T, U] keep [keep];
+    OwnedRwLockMappedReadGuard [R: Rank, T, V: ?Sized] [R, T, V] [] V of OwnedRwLockReadGuard
+        => OwnedRwLockMappedReadGuard [R, T, U] keep [keep];
+    OwnedRwLockWriteGuard [R: Rank, T] [R, T] [mut] T of OwnedRwLockWriteGuard
+        => OwnedRwLockMappedWriteGuard [R, T, U] keep [keep];
+    OwnedRwLockMappedWriteGuard [R: Rank, T, V: ?Sized] [R, T, V] [mut] V
+        of OwnedRwLockMappedWriteGuard => OwnedRwLockMappedWriteGuard [R, T, U] keep [keep];
 }
 
 impl<'a, R: Rank, T: ?Sized> RwLockWriteGuard<'a, R, T> {

@@ -183,6 +183,7 @@ impl<R: Rank> Semaphore<R> {
     /// If they are not free, or the semaphore is closed.
     #[track_caller]
     pub fn try_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_, R>, TryAcquireError> {
+        crate::checker::arrive();
         let inner = self.raw().try_acquire_many(n)?;
         Ok(SemaphorePermit::new(inner, self.want(n).by_task().hold_tried()))
     }
@@ -285,6 +286,7 @@ impl<R: Rank> Semaphore<R> {
     ) -> Result<OwnedSemaphorePermit<R>, TryAcquireError> {
         let want = self.want(n);
         let (raw, keep) = self.share();
+        crate::checker::arrive();
         let inner = raw.try_acquire_many_owned(n)?;
         Ok(OwnedSemaphorePermit::new(inner, keep, want.by_task().hold_tried()))
     }

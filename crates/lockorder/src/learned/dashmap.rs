@@ -1,0 +1,112 @@
+//! The map without a rank.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+
+use super::{Learned, Placed};
+
+/// [`lockorder::dashmap::Ref`](crate::dashmap::Ref) of a map without a rank.
+pub type Ref<'a, K, V> = crate::dashmap::Ref<'a, Learned, K, V>;
+/// [`lockorder::dashmap::RefMut`](crate::dashmap::RefMut) of a map without a rank.
+pub type RefMut<'a, K, V> = crate::dashmap::RefMut<'a, Learned, K, V>;
+/// [`lockorder::dashmap::Entry`](crate::dashmap::Entry) of a map without a rank.
+pub type Entry<'a, K, V> = crate::dashmap::Entry<'a, Learned, K, V>;
+
+/// A [`lockorder::dashmap::DashMap`](crate::dashmap::DashMap) without a rank.
+///
+/// ```
+/// use lockorder::learned::dashmap::DashMap;
+///
+/// let sessions = DashMap::new();
+/// sessions.insert("ann", 1);
+/// assert_eq!(*sessions.get("ann").unwrap(), 1);
+/// ```
+pub struct DashMap<K, V, S = RandomState>(crate::dashmap::DashMap<Learned, K, V, S>);
+
+impl<K: Eq + Hash, V> DashMap<K, V> {
+    /// An empty map whose class is the place of this call.
+    #[track_caller]
+    pub fn new() -> Self {
+        Self::with_hasher(RandomState::new())
+    }
+
+    /// An empty map whose class is that of all locks of this name.
+    pub fn named(name: &'static str) -> Self {
+        let map = dashmap::DashMap::new();
+        Self(crate::dashmap::DashMap::unranked(Placed::named(name), map))
+    }
+
+    /// An empty map whose class is the place of this call, with room for so many entries.
+    #[track_caller]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self::at(Location::caller(), dashmap::DashMap::with_capacity(capacity))
+    }
+}
+
+impl<K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<K, V, S> {
+    /// An empty map whose class is the place of this call, with a hasher.
+    #[track_caller]
+    pub fn with_hasher(hasher: S) -> Self {
+        Self::at(Location::caller(), dashmap::DashMap::with_hasher(hasher))
+    }
+
+    fn at(site: crate::report::Site, map: dashmap::DashMap<K, V, S>) -> Self {
+        Self(crate::dashmap::DashMap::unranked(Placed::at(site), map))
+    }
+}
+
+impl<K, V, S> Deref for DashMap<K, V, S> {
+    type Target = crate::dashmap::DashMap<Learned, K, V, S>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<K, V, S> DerefMut for DashMap<K, V, S> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl<K: Eq + Hash, V, S: Default + BuildHasher + Clone> Default for DashMap<K, V, S> {
+    #[track_caller]
+    fn default() -> Self {
+        Self::with_hasher(S::default())
+    }
+}
+
+impl<K: Eq + Hash, V, S: Default + BuildHasher + Clone> FromIterator<(K, V)> for DashMap<K, V, S> {
+    #[track_caller]
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        Self::at(Location::caller(), entries.into_iter().collect())
+    }
+}
+
+impl<K: Eq + Hash, V, S: BuildHasher + Clone> IntoIterator for DashMap<K, V, S> {
+    type Item = (K, V);
+    type IntoIter = dashmap::iter::OwningIter<K, V, S>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a, K: Eq + Hash, V, S: BuildHasher + Clone> IntoIterator for &'a DashMap<K, V, S> {
+    type Item = crate::dashmap::RefMulti<'a, Learned, K, V>;
+    type IntoIter = crate::dashmap::Iter<'a, Learned, K, V, S>;
+
+    #[track_caller]
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<K, V, S> fmt::Debug for DashMap<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
