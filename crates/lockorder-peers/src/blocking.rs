@@ -50,6 +50,7 @@ macro_rules! nest {
 pub(crate) use nest;
 
 type Ranked<R> = lockorder::Mutex<R, u64>;
+type Learned = lockorder::learned::Mutex<u64>;
 type Plain = parking_lot::Mutex<u64>;
 type SixRanked = (Ranked<L1>, Ranked<L2>, Ranked<L3>, Ranked<L4>, Ranked<L5>, Ranked<L6>);
 type SixPlain = (Plain, Plain, Plain, Plain, Plain, Plain);
@@ -62,9 +63,23 @@ fn six_plain() -> SixPlain {
     (Plain::new(0), Plain::new(0), Plain::new(0), Plain::new(0), Plain::new(0), Plain::new(0))
 }
 
+/// Each is of the class of its line.
+#[rustfmt::skip]
+fn six_learned() -> (Learned, Learned, Learned, Learned, Learned, Learned) {
+    (
+        Learned::new(0),
+        Learned::new(0),
+        Learned::new(0),
+        Learned::new(0),
+        Learned::new(0),
+        Learned::new(0),
+    )
+}
+
 pub(crate) fn rows(rows: &mut Rows) {
     one_lock(rows);
     nest6(rows);
+    learned_nest6(rows);
     two_threads(rows);
     alive(rows);
     timed(rows);
@@ -73,7 +88,7 @@ pub(crate) fn rows(rows: &mut Rows) {
             rows.measure(row);
         }
     }
-    for row in ["alive_10", "alive_100k", "timed_one"] {
+    for row in ["learned_nest6", "alive_10", "alive_100k", "timed_one"] {
         rows.measure(row);
     }
 }
@@ -96,6 +111,13 @@ fn nest6(rows: &mut Rows) {
     let (plain, ranked) = (six_plain(), six_ranked());
     rows.arm("nest6", "ref", move |n| nest!(n, &plain, |lock| lock.lock()));
     rows.arm("nest6", "lockorder", move |n| nest!(n, &ranked, |lock| lock.lock()));
+}
+
+/// The same six locks without ranks: their order was learned before.
+fn learned_nest6(rows: &mut Rows) {
+    let (plain, learned) = (six_plain(), six_learned());
+    rows.arm("learned_nest6", "ref", move |n| nest!(n, &plain, |lock| lock.lock()));
+    rows.arm("learned_nest6", "lockorder", move |n| nest!(n, &learned, |lock| lock.lock()));
 }
 
 fn two_threads(rows: &mut Rows) {

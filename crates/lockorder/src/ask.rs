@@ -212,6 +212,10 @@ impl Ask {
 
     #[inline(never)]
     pub(crate) fn take_slowly<G>(self, take: impl FnOnce() -> G) -> (G, Held) {
+        if let Some(place) = checker::admit_known(&self) {
+            let guard = take();
+            return (guard, place.hold(&self));
+        }
         let _blocked = checker::blocked(self);
         let asked = self.check();
         let guard = take();

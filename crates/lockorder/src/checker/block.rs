@@ -154,6 +154,14 @@ impl Block {
         Place { block: self, slot: self.slot(len), top, id }
     }
 
+    /// Where a lock belongs that breaks nothing, whatever is below it; `None` if holes should be looked for. For
+    /// the owner.
+    pub(super) fn place_any(&'static self, id: Id) -> Option<Place> {
+        let len = self.live().0.len();
+        let top = if len == 0 { Top(1) } else { Top::mixed(len + 1) };
+        (len < FIRST).then(|| Place { block: self, slot: &self.first[len], top, id })
+    }
+
     /// Whether the live slots rise, and up to this lock.
     fn rises(&'static self, len: usize, ask: &Ask, id: Id) -> bool {
         // From the first class of its table on, so that all are of that table.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::block::Block;
+use super::block::{Block, Place};
 use super::known::Order;
 use super::local::{self, Lineage};
 use super::registry::{self, Id};
@@ -42,6 +42,18 @@ pub(super) fn reports(ask: &Ask, except: Option<&'static Slot>) -> bool {
     true
 }
 
+/// Where a lock of the thread belongs, if an order that was judged before allows it and nothing else counts.
+pub(super) fn admit_known(ask: &Ask) -> Option<Place> {
+    let block = local::known_thread()?;
+    let base = ask.class.table.quick.load(Ordering::Relaxed);
+    if base == 0 {
+        return None;
+    }
+    let id = base + ask.class.position();
+    let order = order_in(block, ask, id)?;
+    (order.is_empty() || order.admits(id)).then(|| block.place_any(id)).flatten()
+}
+
 /// Reports that a condition variable is waited for while any other lock is held.
 pub(super) fn reports_wait(ask: &Ask) -> bool {
     if local::is_reporting() || !judge::reports(ViolationKind::CondvarWait) {
@@ -67,23 +79,27 @@ fn is_clear(ask: &Ask, id: Id) -> bool {
         return false;
     }
     let Some(block) = local::only_block(ask.keeper) else { return false };
+    let order = block.map_or(Some(Order::default()), |block| order_in(block, ask, id));
+    order.is_some_and(|order| order.is_empty() || order.admits(id))
+}
+
+/// The classes of other tables in a block, unless one of the same table is not below the lock.
+fn order_in(block: &'static Block, ask: &Ask, id: Id) -> Option<Order> {
     let base = id - ask.class.position();
     let mut order = Order::default();
-    let rise = block.is_none_or(|block| {
-        block.live_slots().all(|slot| {
-            let held = slot.state().id();
-            let position = held.wrapping_sub(base);
-            if position < ask.class.position() {
-                return true;
-            }
-            if held == id {
-                return ask.class.is_keyed() && slot.key() < ask.key;
-            }
-            order.holds(held);
-            !is_in_table(held, base, ask.class)
-        })
+    let rise = block.live_slots().all(|slot| {
+        let held = slot.state().id();
+        let position = held.wrapping_sub(base);
+        if position < ask.class.position() {
+            return true;
+        }
+        if held == id {
+            return ask.class.is_keyed() && slot.key() < ask.key;
+        }
+        order.holds(held);
+        !is_in_table(held, base, ask.class)
     });
-    rise && (order.is_empty() || order.admits(id))
+    rise.then_some(order)
 }
 
 fn is_in_table(held: Id, base: Id, class: &Class) -> bool {

@@ -90,6 +90,14 @@ pub(crate) fn admit(ask: &Ask) -> Option<Place> {
     }
 }
 
+/// The place of a lock that is known to break nothing under locks of other tables: the second fastest path.
+pub(crate) fn admit_known(ask: &Ask) -> Option<Place> {
+    match ask.keeper {
+        Keeper::Thread => examine::admit_known(ask),
+        Keeper::Task => None,
+    }
+}
+
 impl Place {
     /// Records the acquired lock.
     #[inline(always)]

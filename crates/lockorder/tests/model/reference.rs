@@ -8,11 +8,20 @@ use crate::world::{CELL, FACTS, How, PERMITS, SHARED, SLOTS, Side, TREE};
 
 pub(crate) type Class = (usize, usize);
 
-/// A holder: the number of its thread, and that of the task on it, 0 for the thread itself.
+/// A holder: the number of its thread, that of the task on it, and that of the branch of that; 0 for the thread
+/// or the task itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
     pub(crate) thread: usize,
     pub(crate) task: usize,
+    pub(crate) branch: usize,
+}
+
+/// Who asks for a lock: a holder, or a task that a holder waits for.
+#[derive(Clone, Copy, Debug)]
+enum Asks {
+    Holder(Holder),
+    ChildOf(Holder),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +81,7 @@ impl Reference {
             }
             false => {
                 let wanted = (facts.class, facts.key, Some(lock));
-                self.judge(holder, facts.is_async, wanted, side, &[])
+                self.judge(Asks::Holder(holder), facts.is_async, wanted, side, &[])
             }
         };
         if !tries && !free {
@@ -84,7 +93,7 @@ impl Reference {
     }
 
     fn note_try(&mut self, holder: Holder, lock: usize, free: bool) {
-        let counted = self.counted(holder, FACTS[lock].is_async, &[]);
+        let counted = self.counted(Asks::Holder(holder), FACTS[lock].is_async, &[]);
         let own = counted.iter().any(|h| h.lock == Some(lock));
         let inverted = counted.iter().any(|h| is_after(h.class, FACTS[lock].class));
         match (own, inverted, free) {
@@ -94,6 +103,20 @@ impl Reference {
         }
     }
 
+    /// A holder waits for a task that takes a lock and releases it.
+    pub(crate) fn child(&mut self, parent: Holder, lock: usize, side: Side) -> Expected {
+        let facts = &FACTS[lock];
+        let free = self.is_free(parent, lock, side);
+        let wanted = (facts.class, facts.key, Some(lock));
+        let violation = self.judge(Asks::ChildOf(parent), facts.is_async, wanted, side, &[]);
+        self.count(match violation {
+            Some(_) => "awaited child: reported",
+            None => "awaited child: not",
+        });
+        let how = if free { How::Wait } else { How::Timed };
+        Expected { violation, how, got: free.then_some(0) }
+    }
+
     /// A holder makes the value of a cell, and takes a lock in the initialiser.
     pub(crate) fn initialise(
         &mut self,
@@ -101,7 +124,8 @@ impl Reference {
         lock: usize,
         side: Side,
     ) -> (Vec<ViolationKind>, Expected) {
-        let outer = self.judge(holder, false, (CELL, None, None), Side::Exclusive, &[]);
+        let outer =
+            self.judge(Asks::Holder(holder), false, (CELL, None, None), Side::Exclusive, &[]);
         let cell = self.hold(holder, None, CELL, None, false, Side::Exclusive);
         let mut inner = self.acquire(holder, lock, side, false);
         let found = outer.into_iter().chain(inner.violation.take()).collect();
@@ -115,8 +139,8 @@ impl Reference {
     pub(crate) fn wait(&mut self, holder: Holder, guard: u64) -> Option<ViolationKind> {
         let held = self.get(guard);
         let wanted = (held.class, held.key, held.lock);
-        let order = self.judge(holder, false, wanted, held.side, &[guard]);
-        let under = !self.counted(holder, false, &[guard]).is_empty();
+        let order = self.judge(Asks::Holder(holder), false, wanted, held.side, &[guard]);
+        let under = !self.counted(Asks::Holder(holder), false, &[guard]).is_empty();
         self.count(if under { "condvar wait: reported" } else { "condvar wait: not" });
         order.or_else(|| under.then_some(ViolationKind::CondvarWait))
     }
@@ -126,7 +150,7 @@ impl Reference {
         let held = self.get(guard);
         let readers = self.held.iter().any(|h| h.lock == held.lock && h.id != guard);
         let wanted = (held.class, held.key, held.lock);
-        let found = self.judge(holder, false, wanted, Side::Exclusive, &[guard]);
+        let found = self.judge(Asks::Holder(holder), false, wanted, Side::Exclusive, &[guard]);
         if !readers {
             self.set_side(guard, Side::Exclusive);
         }
@@ -188,13 +212,18 @@ impl Reference {
         }
     }
 
-    /// The locks that count for a holder: what stops with it, or what it took itself.
-    fn counted(&self, who: Holder, waits_async: bool, except: &[u64]) -> Vec<Held> {
+    /// The locks that count: what stops with who asks, what it took itself, and what was held around it.
+    fn counted(&self, asks: Asks, waits_async: bool, except: &[u64]) -> Vec<Held> {
         let counts = |h: &&Held| {
             let Some(holder) = h.holder else { return false };
-            match (waits_async, h.is_async) {
-                (false, false) => holder.thread == who.thread,
-                _ => holder == who,
+            let (Asks::Holder(who) | Asks::ChildOf(who)) = asks;
+            let is_of_task = (holder.thread, holder.task) == (who.thread, who.task);
+            let took = is_of_task && (holder.branch == who.branch || holder.branch == 0);
+            match (waits_async, asks) {
+                (true, _) => took,
+                (false, Asks::Holder(_)) if h.is_async => is_of_task,
+                (false, Asks::ChildOf(_)) if h.is_async => took,
+                (false, _) => holder.thread == who.thread,
             }
         };
         let held = self.held.iter().filter(|h| !except.contains(&h.id));
@@ -203,13 +232,16 @@ impl Reference {
 
     fn judge(
         &mut self,
-        holder: Holder,
+        asks: Asks,
         is_async: bool,
         (class, key, lock): (Class, Option<u64>, Option<usize>),
         side: Side,
         except: &[u64],
     ) -> Option<ViolationKind> {
-        let counted = self.counted(holder, is_async, except);
+        let counted = self.counted(asks, is_async, except);
+        if let Asks::Holder(who) = asks {
+            self.count_arms(who, is_async, class, &counted);
+        }
         let again = counted.iter().filter(|h| lock.is_some() && h.lock == lock);
         let again: Vec<_> = again.collect();
         let owns_tree = lock == Some(TREE) && !again.is_empty();
@@ -248,6 +280,26 @@ impl Reference {
         let edges: Vec<_> = foreign.iter().map(|h| (h.class, class)).collect();
         self.edges.extend(edges);
         None
+    }
+
+    /// Counts how often a lock of another arm of the same task mattered, and how often it did not.
+    fn count_arms(&mut self, who: Holder, is_async: bool, class: Class, counted: &[Held]) {
+        let in_other_arm = |h: &&Held| {
+            h.is_async
+                && is_after(h.class, class)
+                && h.holder.is_some_and(|h| h.thread == who.thread && h.task == who.task)
+                && h.holder.is_some_and(|h| h.branch != 0 && h.branch != who.branch)
+        };
+        if counted.iter().any(|h| in_other_arm(&h)) {
+            self.count("arms: reported, a blocking lock stops them all");
+        }
+        if is_async && self.held.iter().any(|h| in_other_arm(&h)) {
+            self.count("arms: not, each waits for itself");
+        }
+        let around = |h: &&Held| who.branch != 0 && h.holder.is_some_and(|h| h.branch == 0);
+        if is_async && counted.iter().filter(around).any(|h| is_after(h.class, class)) {
+            self.count("arms: reported, it is held around them");
+        }
     }
 
     /// Whether the order so far leads from one class to another.

@@ -6,11 +6,12 @@ use std::sync::mpsc;
 use std::thread;
 
 use lockorder::testing::Collector;
-use lockorder::{RwLockUpgradableReadGuard, RwLockWriteGuard, ViolationKind};
+use lockorder::{RwLockUpgradableReadGuard, RwLockWriteGuard, ViolationKind, branch};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc as tasks, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
+use crate::reference::Holder;
 use crate::world::{self, Guard, How, Movable, Side};
 
 /// One thing that a holder does. Guards are named by number.
@@ -51,6 +52,16 @@ pub(crate) enum Act {
         first: (usize, Side, How),
         second: (usize, Side, How),
     },
+    /// Takes the locks of the keyed class at once.
+    Many {
+        guards: [u64; 2],
+    },
+    /// Waits for a task that takes a lock and releases it.
+    Child {
+        lock: usize,
+        side: Side,
+        how: How,
+    },
     /// Ends the tasks of the thread; what they hold must have been released.
     Reset,
 }
@@ -66,7 +77,7 @@ pub(crate) struct Outcome {
 /// A thread that runs steps: the caller's, or another.
 pub(crate) enum Site {
     Here(Box<Here>),
-    There { orders: mpsc::Sender<(usize, Act)>, outcomes: mpsc::Receiver<Outcome> },
+    There { orders: mpsc::Sender<(Holder, Act)>, outcomes: mpsc::Receiver<Outcome> },
 }
 
 impl Site {
@@ -81,18 +92,18 @@ impl Site {
         let (done, outcomes) = mpsc::channel();
         thread::spawn(move || {
             let mut here = Here::default();
-            while let Ok((task, act)) = receive(&received) {
-                done.send(here.act(task, act)).unwrap();
+            while let Ok((holder, act)) = receive(&received) {
+                done.send(here.act(holder, act)).unwrap();
             }
         });
         Self::There { orders, outcomes }
     }
 
-    pub(crate) fn act(&mut self, task: usize, act: Act) -> Outcome {
+    pub(crate) fn act(&mut self, holder: Holder, act: Act) -> Outcome {
         match self {
-            Self::Here(here) => here.act(task, act),
+            Self::Here(here) => here.act(holder, act),
             Self::There { orders, outcomes } => {
-                orders.send((task, act)).unwrap();
+                orders.send((holder, act)).unwrap();
                 receive(outcomes).expect("the step did not panic")
             }
         }
@@ -103,7 +114,8 @@ impl Site {
 pub(crate) struct Here {
     runtime: Runtime,
     local: LocalSet,
-    tasks: HashMap<usize, Mail>,
+    /// The letter boxes of each task: its own, and those of its branches.
+    tasks: HashMap<usize, [Mail; 3]>,
     own: Guards,
 }
 
@@ -115,9 +127,9 @@ impl Default for Here {
 }
 
 impl Here {
-    fn act(&mut self, task: usize, act: Act) -> Outcome {
+    fn act(&mut self, holder: Holder, act: Act) -> Outcome {
         let Self { runtime, local, tasks, own } = self;
-        match (task, act) {
+        match (holder.task, act) {
             // Tasks of the next program are new ones.
             (_, Act::Reset) => {
                 tasks.clear();
@@ -127,7 +139,7 @@ impl Here {
             (0, act) => runtime.block_on(async { own.act(act) }),
             (task, act) => local.block_on(runtime, async {
                 let (reply, outcome) = oneshot::channel();
-                let mail = tasks.entry(task).or_insert_with(start_task);
+                let mail = &tasks.entry(task).or_insert_with(start_task)[holder.branch];
                 assert!(mail.send((act, reply)).is_ok(), "the task waits for mail");
                 outcome.await.expect("the step did not panic")
             }),
@@ -149,15 +161,39 @@ fn receive<T>(channel: &mpsc::Receiver<T>) -> Result<T, mpsc::RecvError> {
 
 type Mail = tasks::UnboundedSender<(Act, oneshot::Sender<Outcome>)>;
 
-fn start_task() -> Mail {
-    let (send, mut mail) = tasks::unbounded_channel::<(Act, oneshot::Sender<Outcome>)>();
+fn start_task() -> [Mail; 3] {
+    let [(own, mail), (first, first_mail), (second, second_mail)] =
+        [(); 3].map(|()| tasks::unbounded_channel());
     spawn_local(async move {
-        let mut guards = Guards::default();
-        while let Some((act, reply)) = mail.recv().await {
-            assert!(reply.send(guards.act(act)).is_ok());
-        }
+        tokio::join!(serve(mail), branch(serve(first_mail)), branch(serve(second_mail)));
     });
-    send
+    [own, first, second]
+}
+
+async fn serve(mut mail: tasks::UnboundedReceiver<(Act, oneshot::Sender<Outcome>)>) {
+    let mut guards = Guards::default();
+    while let Some((act, reply)) = mail.recv().await {
+        let outcome = match act {
+            Act::Child { lock, side, how } => child(lock, side, how).await,
+            act => guards.act(act),
+        };
+        assert!(reply.send(outcome).is_ok());
+    }
+}
+
+async fn child(lock: usize, side: Side, how: How) -> Outcome {
+    let mut outcome = Outcome::default();
+    let collector = Collector::new();
+    let task = collector.watch(async move { world::acquire(lock, side, how).is_some() });
+    outcome.got = lockorder::tokio::spawn_local(task).await.unwrap();
+    outcome.found = found(&collector);
+    outcome
+}
+
+/// What was reported. That a task is suspended with a blocking guard, as many here are, has tests of its own.
+fn found(collector: &Collector) -> Vec<ViolationKind> {
+    let found = collector.take().into_iter().map(|v| v.kind);
+    found.filter(|kind| *kind != ViolationKind::HeldAcrossAwait).collect()
 }
 
 /// The guards in the hands of one holder.
@@ -169,9 +205,7 @@ impl Guards {
         let collector = Collector::new();
         let mut outcome = Outcome::default();
         collector.run(|| self.run(act, &mut outcome));
-        // That a task is suspended with a blocking guard, as many here are, has tests of its own.
-        let found = collector.take().into_iter().map(|v| v.kind);
-        outcome.found = found.filter(|kind| *kind != ViolationKind::HeldAcrossAwait).collect();
+        outcome.found = found(&collector);
         outcome
     }
 
@@ -219,7 +253,8 @@ impl Guards {
                 self.0.insert(guard, Guard::Movable(given.take_over()));
             }
             Act::Panic { first, second } => panic_with(first, second),
-            Act::Reset => unreachable!("that is not for a holder"),
+            Act::Many { guards } => self.0.extend(guards.into_iter().zip(world::acquire_many())),
+            Act::Child { .. } | Act::Reset => unreachable!("that is not for a holder"),
         }
     }
 }

@@ -9,7 +9,7 @@ use lockorder::dashmap::DashMap;
 use lockorder::tokio as aio;
 use lockorder::{
     Condvar, FairMutex, HandedOver, Mutex, MutexGuard, OnceCell, ReentrantMutex, RwLock,
-    RwLockUpgradableReadGuard, RwLockWriteGuard, hand_over, learned,
+    RwLockUpgradableReadGuard, RwLockWriteGuard, hand_over, learned, lock_many,
 };
 
 lockorder::hierarchy! {
@@ -75,6 +75,8 @@ pub(crate) const TREE: usize = 3;
 pub(crate) const SHARED: usize = 4;
 pub(crate) const SLOTS: usize = 7;
 pub(crate) const MAP: usize = 12;
+/// The locks of the keyed class.
+pub(crate) const MANY: [usize; 2] = [8, 9];
 /// As many as the semaphore has.
 pub(crate) const PERMITS: u32 = 2;
 /// A class of which each program makes locks of its own.
@@ -260,6 +262,13 @@ pub(crate) fn acquire(lock: usize, side: Side, how: How) -> Option<Guard> {
         _ => suspend!(how, w.learned_slots.acquire(), w.learned_slots.try_acquire().map(Ok))
             .map(other),
     }
+}
+
+/// Takes the locks of the keyed class, the last first.
+pub(crate) fn acquire_many() -> [Guard; 2] {
+    let [first, second] = &WORLD.many;
+    let [second, first] = lock_many([second, first]).expect("they have keys");
+    [other(first), other(second)]
 }
 
 /// Waits for nobody to notify.
