@@ -19,6 +19,17 @@ use crate::{Policy, cell};
 /// One row of a hierarchy's table: a kind of lock and its place in the order.
 ///
 /// Classes are made by [`hierarchy!`](crate::hierarchy) and live as long as the program.
+///
+/// ```
+/// lockorder::hierarchy! {
+///     Bank { level 1 { Ledger = "ledger" } level 2 { Account = "account" [keyed] } }
+/// }
+/// use lockorder::Rank;
+///
+/// let class = Account::class();
+/// assert_eq!((class.name(), class.level(), class.is_keyed()), ("account", 2, true));
+/// assert_eq!(class.to_string(), "account (level 2)"); // as in reports
+/// ```
 pub struct Class {
     name: &'static str,
     level: u32,
@@ -40,11 +51,31 @@ impl Class {
     }
 
     /// Its row in the table. Locks are taken in the order of their rows, also inside one level.
+    ///
+    /// ```
+    /// lockorder::hierarchy! {
+    ///     App { level 1 { Config = "config", Users = "users" } }
+    /// }
+    /// use lockorder::Rank;
+    ///
+    /// assert_eq!(Config::class().level(), Users::class().level());
+    /// assert!(Config::class().position() < Users::class().position()); // Config is first
+    /// ```
     pub const fn position(&self) -> u32 {
         self.position
     }
 
     /// The doc comment of its row.
+    ///
+    /// ```
+    /// lockorder::hierarchy! {
+    ///     App { level 1 { /// Read at start-up.
+    ///                     Config = "config" } }
+    /// }
+    /// use lockorder::Rank;
+    ///
+    /// assert_eq!(Config::class().docs().trim(), "Read at start-up.");
+    /// ```
     pub const fn docs(&self) -> &'static str {
         self.docs
     }
@@ -99,6 +130,18 @@ impl PartialEq for Class {
 impl Eq for Class {}
 
 /// A declared hierarchy: its classes, outermost first.
+///
+/// ```
+/// lockorder::hierarchy! {
+///     Bank (timeout: 5 s) { level 1 { Ledger = "ledger" } level 2 { Account = "account" } }
+/// }
+/// use lockorder::Hierarchy;
+///
+/// let table = Bank::table();
+/// println!("{table}"); // a line for each class, outermost first
+/// let names: Vec<_> = table.classes().iter().map(|class| class.name()).collect();
+/// assert_eq!(names, ["ledger", "account"]);
+/// ```
 pub struct Table {
     name: &'static str,
     timeout: Duration,
@@ -119,6 +162,15 @@ impl Table {
     }
 
     /// How long a timed acquisition waits unless its caller says otherwise.
+    ///
+    /// ```
+    /// lockorder::hierarchy! {
+    ///     Bank (timeout: 5 s) { level 1 { Ledger = "ledger" } }
+    /// }
+    /// use lockorder::Hierarchy;
+    ///
+    /// assert_eq!(Bank::table().timeout().as_secs(), 5); // of `lock_timed` and its like
+    /// ```
     pub const fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -126,13 +178,23 @@ impl Table {
     /// Its rows, outermost first.
     pub fn classes(&self) -> &[Class] {
         match &self.rows {
-            Rows::Declared(classes) => classes,
+            Rows::Declared(classes) | Rows::Undeclared(classes) => classes,
             #[cfg(any(debug_assertions, feature = "enforce"))]
             Rows::Learned(class) => class.get().map_or(&[], std::slice::from_ref),
         }
     }
 
     /// Whether it was declared; the class of a lock without a rank has a table to itself, which was not.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// use lockorder::{Hierarchy, learned};
+    ///
+    /// assert!(App::table().is_declared());
+    /// # if lockorder::ENFORCING {
+    /// assert!(!learned::class("disk").table().is_declared());
+    /// # }
+    /// ```
     pub const fn is_declared(&self) -> bool {
         matches!(self.rows, Rows::Declared(_))
     }
@@ -140,6 +202,8 @@ impl Table {
 
 enum Rows {
     Declared(&'static [Class]),
+    /// Of the one that stands for all classes of learned locks where nobody tells them apart.
+    Undeclared(&'static [Class]),
     #[cfg(any(debug_assertions, feature = "enforce"))]
     Learned(OnceLock<Class>),
 }
@@ -196,6 +260,17 @@ impl fmt::Display for Table {
 }
 
 /// A type that stands for a whole table. Implemented by [`hierarchy!`](crate::hierarchy).
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Cache = "cache" } } }
+/// use lockorder::Hierarchy;
+///
+/// fn innermost<H: Hierarchy>() -> &'static str {
+///     H::table().classes().last().map_or("", |class| class.name())
+/// }
+///
+/// assert_eq!(innermost::<App>(), "cache");
+/// ```
 pub trait Hierarchy: 'static {
     /// The table it was declared with.
     fn table() -> &'static Table;
@@ -204,6 +279,20 @@ pub trait Hierarchy: 'static {
 /// A type that stands for one class. Implemented by [`hierarchy!`](crate::hierarchy).
 ///
 /// There is no default: a lock whose place in the order nobody decided does not compile.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Jobs = "jobs" } } }
+/// use lockorder::{Mutex, Rank};
+///
+/// fn next<R: Rank>(count: &Mutex<R, u32>) -> u32 { // whatever its place in the order
+///     let mut count = count.lock();
+///     *count += 1;
+///     *count
+/// }
+///
+/// assert_eq!(next(&Mutex::<Jobs, _>::new(6)), 7);
+/// assert_eq!(Jobs::class().name(), "jobs");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the rank of a lock",
     note = "declare it as a row of a `lockorder::hierarchy!`, or use the locks of `lockorder::learned`"
@@ -222,12 +311,47 @@ pub trait Rank: 'static {
 
 /// Whether the locks of a class carry keys. Implemented by [`Keyed`] and [`Unkeyed`] only (and by
 /// that of [`learned`](crate::learned) locks).
+///
+/// ```
+/// # lockorder::hierarchy! {
+/// #     Bank { level 1 { Ledger = "ledger" } level 2 { Account = "account" [keyed] } }
+/// # }
+/// use std::any::TypeId;
+///
+/// use lockorder::{Keyed, Keying, Rank, Unkeyed};
+///
+/// fn keys_of<R: Rank<Keys: Keying + 'static>>() -> TypeId {
+///     TypeId::of::<R::Keys>()
+/// }
+///
+/// assert_eq!(keys_of::<Ledger>(), TypeId::of::<Unkeyed>());
+/// assert_eq!(keys_of::<Account>(), TypeId::of::<Keyed>());
+/// ```
 pub trait Keying: cell::Keying {}
 
 /// At most one lock of the class is held by one holder at a time.
+///
+/// ```
+/// # lockorder::hierarchy! { Bank { level 1 { Ledger = "ledger" } } }
+/// use lockorder::{Mutex, testing::violations};
+///
+/// let (old, new) = (Mutex::<Ledger, _>::new(1), Mutex::<Ledger, _>::new(2));
+/// let found = violations(|| drop((old.lock(), new.lock()))); // two of one class
+/// assert_eq!(found.len(), usize::from(lockorder::ENFORCING));
+/// ```
 pub enum Unkeyed {}
 
 /// Each lock of the class has a number; one holder may hold several, taken in rising order.
+///
+/// ```
+/// # lockorder::hierarchy! { Bank { level 1 { Account = "account" [keyed] } } }
+/// use lockorder::{Mutex, testing::violations};
+///
+/// let (ann, bob) = (Mutex::<Account, _>::keyed(1, 100), Mutex::<Account, _>::keyed(2, 0));
+/// assert!(violations(|| drop((ann.lock(), bob.lock()))).is_empty()); // 1, then 2
+/// let found = violations(|| drop((bob.lock(), ann.lock())));
+/// assert_eq!(found.len(), usize::from(lockorder::ENFORCING));
+/// ```
 pub enum Keyed {}
 
 impl Keying for Unkeyed {}
@@ -236,7 +360,7 @@ impl Keying for Keyed {}
 /// What the macro builds tables from. Not public API.
 #[doc(hidden)]
 pub mod table {
-    use super::{Class, Duration, Rank, Table};
+    use super::{Class, Duration, Rank, Rows, Table};
     use crate::cell::Keying;
 
     #[derive(Clone, Copy)]
@@ -248,10 +372,18 @@ pub mod table {
     }
 
     pub const fn table(name: &'static str, timeout: Duration, classes: &'static [Class]) -> Table {
+        of(name, timeout, Rows::Declared(classes))
+    }
+
+    pub(crate) const fn undeclared(name: &'static str, classes: &'static [Class]) -> Table {
+        of(name, super::DEFAULT_TIMEOUT, Rows::Undeclared(classes))
+    }
+
+    const fn of(name: &'static str, timeout: Duration, rows: Rows) -> Table {
         Table {
             name,
             timeout,
-            rows: super::Rows::Declared(classes),
+            rows,
             policy: super::RwLock::new(None),
             #[cfg(any(debug_assertions, feature = "enforce"))]
             base: super::AtomicU32::new(0),

@@ -36,6 +36,18 @@ pub enum AcquireError {
 
 impl AcquireError {
     /// The lock that was asked for.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Cache = "cache" } } }
+    /// # use std::time::Duration;
+    /// # use lockorder::Mutex;
+    /// let cache = Mutex::<Cache, _>::new(0);
+    /// let guard = cache.lock();
+    /// let wait = || cache.lock_within(Duration::from_millis(1)).unwrap_err();
+    /// let error = std::thread::scope(|s| s.spawn(wait).join().unwrap());
+    /// assert_eq!(error.wanted().class.name(), "cache");
+    /// # drop(guard);
+    /// ```
     pub fn wanted(&self) -> &Acquisition {
         match self {
             Self::TimedOut(timed_out) => &timed_out.wanted,
@@ -64,6 +76,22 @@ impl fmt::Display for AcquireError {
 impl Error for AcquireError {}
 
 /// The situation when a wait ended without its lock.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Cache = "cache" } } }
+/// # use std::time::Duration;
+/// # use lockorder::Mutex;
+/// let cache = Mutex::<Cache, _>::new(0);
+/// let guard = cache.lock();
+/// let wait = || cache.lock_within(Duration::from_millis(1)).unwrap_err();
+/// let error = std::thread::scope(|s| s.spawn(wait).join().unwrap());
+/// if let Some(timed_out) = error.timed_out() {
+///     for held in &timed_out.holders {
+///         println!("{} since {}", held.holder, held.lock.site); // thread main since ..
+///     }
+/// }
+/// # drop(guard);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TimedOut {

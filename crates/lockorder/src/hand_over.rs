@@ -11,6 +11,27 @@ use crate::checker::{Held, Parted};
 /// owner's. Taking over cannot wait, so it is never a violation, as with a lock that was tried.
 ///
 /// The lock itself stays locked throughout, also if this is dropped: then it is released.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Job = "job" } } }
+/// # #[cfg(feature = "tokio")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # use std::sync::Arc;
+/// use lockorder::tokio::{Mutex, OwnedMutexGuard};
+/// use lockorder::{HandedOver, hand_over};
+/// use tokio::sync::oneshot;
+///
+/// let (send, receive) = oneshot::channel::<HandedOver<OwnedMutexGuard<Job, u32>>>();
+/// let worker = tokio::spawn(async move { *receive.await.unwrap().take_over() });
+/// let job = Arc::new(Mutex::<Job, _>::new(7));
+/// assert!(send.send(hand_over(job.lock_owned().await)).is_ok());
+/// assert_eq!(worker.await.unwrap(), 7);
+/// # }
+/// # #[cfg(not(feature = "tokio"))]
+/// # fn main() {}
+/// ```
+#[must_use = "if unused the lock is released at once"]
 pub struct HandedOver<G> {
     guard: G,
     parted: Parted,
@@ -19,9 +40,10 @@ pub struct HandedOver<G> {
 /// Gives a guard away: from now on the caller does not hold its lock.
 ///
 /// ```
-/// # lockorder::hierarchy! { App { level 1 { Job = "job" } level 2 { Log = "log" } } }
-/// # use std::sync::Arc;
-/// # use lockorder::tokio::Mutex;
+/// # lockorder::hierarchy! { App { level 1 { Job = "job" } } }
+/// # #[cfg(feature = "tokio")]
+/// # use {lockorder::tokio::Mutex, std::sync::Arc};
+/// # #[cfg(feature = "tokio")]
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let job = Arc::new(Mutex::<Job, _>::new("build"));
@@ -33,6 +55,8 @@ pub struct HandedOver<G> {
 /// // This task holds nothing here, and may wait for any lock.
 /// worker.await.unwrap();
 /// # }
+/// # #[cfg(not(feature = "tokio"))]
+/// # fn main() {}
 /// ```
 pub fn hand_over<G: Transfer>(mut guard: G) -> HandedOver<G> {
     let parted = guard.held().part();
@@ -54,6 +78,20 @@ impl<G> fmt::Debug for HandedOver<G> {
 }
 
 /// A guard that can be handed over: those of locks and semaphores. Only those that are `Send` get anywhere.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Job = "job" } } }
+/// use lockorder::{HandedOver, Mutex, Transfer, hand_over};
+///
+/// fn park<G: Transfer>(parked: &mut Vec<HandedOver<G>>, guard: G) {
+///     parked.push(hand_over(guard));
+/// }
+///
+/// let job = Mutex::<Job, _>::new("build");
+/// let mut parked = vec![];
+/// park(&mut parked, job.lock());
+/// assert!(job.is_locked() && lockorder::snapshot().is_empty()); // locked, and nobody's
+/// ```
 pub trait Transfer: Sealed {}
 
 impl<G: Sealed> Transfer for G {}

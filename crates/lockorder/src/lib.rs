@@ -228,6 +228,15 @@ pub use then::{Ranked, Then};
 pub use violation::{Violation, ViolationKind};
 
 /// Whether this build checks the order: under `debug_assertions`, or with the feature `enforce`.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Cache = "cache" } } }
+/// use lockorder::{ENFORCING, Mutex, testing::violations};
+///
+/// let (config, cache) = (Mutex::<Config, _>::new(1), Mutex::<Cache, _>::new(2));
+/// let found = violations(|| drop((cache.lock(), config.lock())));
+/// assert_eq!(found.is_empty(), !ENFORCING); // a test that passes in both builds
+/// ```
 pub const ENFORCING: bool = cfg!(any(debug_assertions, feature = "enforce"));
 
 /// What is held now, by whom, from where. Empty with checks off.

@@ -40,6 +40,21 @@ pub fn lock_many<L: Lockables>(locks: L) -> Result<L::Guards, SameKey> {
 
 /// A lock that [`lock_many`] takes: a reference to a [`Mutex`], or a side of an [`RwLock`]. Locks without a
 /// rank have no order beforehand.
+///
+/// ```
+/// # lockorder::hierarchy! { Bank { level 1 { Account = "account" [keyed] } } }
+/// use lockorder::{Lockable, Mutex, SameKey, lock_many};
+///
+/// fn both<L: Lockable>(a: L, b: L) -> Result<[L::Guard; 2], SameKey> {
+///     lock_many([a, b]) // the lower key first
+/// }
+///
+/// let (ann, bob) = (Mutex::<Account, _>::keyed(2, 100), Mutex::<Account, _>::keyed(1, 0));
+/// let [ann, bob] = both(&ann, &bob)?;
+/// assert_eq!(*ann + *bob, 100);
+/// # drop((ann, bob));
+/// # Ok::<_, SameKey>(())
+/// ```
 pub trait Lockable: Copy {
     /// Its rank.
     type Rank: Rank<Keys: Sortable>;
@@ -53,6 +68,20 @@ pub trait Lockable: Copy {
 }
 
 /// Whether the locks of a class are in an order beforehand: all but those without a rank are.
+///
+/// ```
+/// # lockorder::hierarchy! { Bank { level 1 { Account = "account" [keyed] } } }
+/// use lockorder::{Mutex, Rank, SameKey, Sortable, lock_many};
+///
+/// fn sum<R: Rank<Keys: Sortable>>(all: &[&Mutex<R, u32>]) -> Result<u32, SameKey> {
+///     let all = lock_many(all)?;
+///     Ok(all.iter().map(|one| **one).sum())
+/// }
+///
+/// let (ann, bob) = (Mutex::<Account, _>::keyed(2, 100), Mutex::<Account, _>::keyed(1, 7));
+/// assert_eq!(sum(&[&ann, &bob])?, 107);
+/// # Ok::<_, SameKey>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "locks without a rank have no order beforehand, so they cannot be taken together",
     note = "give them a rank in a table of `lockorder::hierarchy!`, `[keyed]` for several of one class"
@@ -133,6 +162,16 @@ lockable! {
 }
 
 /// Two locks that [`lock_many`] cannot tell apart.
+///
+/// ```
+/// # lockorder::hierarchy! { Bank { level 1 { Account = "account" [keyed] } } }
+/// use lockorder::{Mutex, lock_many};
+///
+/// let account = Mutex::<Account, _>::keyed(7, 100);
+/// let error = lock_many([&account, &account]).unwrap_err(); // a transfer to itself
+/// assert_eq!((error.class.name(), error.key), ("account", Some(7)));
+/// assert!(!account.is_locked());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SameKey {
@@ -192,6 +231,19 @@ pub(crate) fn order_of(sorts: &[Sort], order: &mut [usize]) -> Result<(), SameKe
 pub(crate) const ALL: &str = "every index is in the order once";
 
 /// What [`lock_many`] takes: a slice, an array or a tuple of [`Lockable`]s.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Cache = "cache" } } }
+/// use lockorder::{Lockables, Mutex, SameKey, lock_many};
+///
+/// fn under<L: Lockables>(locks: L, f: impl FnOnce(L::Guards)) -> Result<(), SameKey> {
+///     lock_many(locks).map(f)
+/// }
+///
+/// let (cache, config) = (Mutex::<Cache, u32>::new(1), Mutex::<Config, u32>::new(2));
+/// under((&cache, &config), |(cache, config)| assert_eq!(*cache + *config, 3))?;
+/// # Ok::<_, SameKey>(())
+/// ```
 pub trait Lockables {
     /// Their guards, in the order given.
     type Guards;

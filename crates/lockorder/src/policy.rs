@@ -8,6 +8,16 @@ use parking_lot::RwLock;
 use crate::{Hierarchy, Violation};
 
 /// What a violation does to the program. Unless it is ignored a WARN event is emitted too.
+///
+/// ```
+/// use lockorder::{Policy, set_policy};
+///
+/// set_policy(match std::env::var("LOCK_ORDER").as_deref() {
+///     Ok("log") => Policy::Log,
+///     Ok("ignore") => Policy::Ignore,
+///     _ => Policy::Panic,
+/// });
+/// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Policy {
@@ -28,6 +38,19 @@ pub enum Policy {
 
 impl Policy {
     /// A policy that calls `f` with each violation.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Log = "log" } } }
+    /// # use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    /// # use lockorder::{Mutex, Policy, set_policy};
+    /// static COUNT: AtomicUsize = AtomicUsize::new(0);
+    ///
+    /// set_policy(Policy::callback(|_| _ = COUNT.fetch_add(1, Relaxed)));
+    /// let (config, log) = (Mutex::<Config, _>::new(1), Mutex::<Log, _>::new(2));
+    /// drop((log.lock(), config.lock())); // counted, and goes on
+    /// assert_eq!(COUNT.load(Relaxed), usize::from(lockorder::ENFORCING));
+    /// # set_policy(Policy::Panic);
+    /// ```
     pub fn callback(f: impl Fn(&Violation) + Send + Sync + 'static) -> Self {
         Self::Callback(Arc::new(f))
     }
@@ -76,7 +99,7 @@ pub fn set_policy_of<H: Hierarchy>(policy: Option<Policy>) {
 
 /// Accepts that a lock of one class is asked for while one of another is held, both by name, for a reason
 /// that a reader of this line can judge. The rest of the program stays checked. The first mention of a pair
-/// counts.
+/// counts. A name is that of the class in any hierarchy that has it.
 ///
 /// ```
 /// # lockorder::hierarchy! { App { level 1 { A = "config" } level 2 { B = "cache" } } }
@@ -91,11 +114,29 @@ pub fn suppress(held: &'static str, wanted: &'static str, reason: &'static str) 
 }
 
 /// The pairs that are suppressed, with how often that made a difference.
+///
+/// ```
+/// lockorder::suppress("cache", "config", "start-up only (#214)");
+/// for unused in lockorder::suppressions().iter().filter(|pair| pair.count == 0) {
+///     println!("still needed? {} under {}", unused.wanted, unused.held);
+/// }
+/// ```
 pub fn suppressions() -> Vec<Suppression> {
     SUPPRESSIONS.read().clone()
 }
 
 /// A pair of classes whose violations are not reported, see [`suppress`].
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Cache = "cache" } } }
+/// # use lockorder::{Mutex, suppress, suppressions};
+/// let (config, cache) = (Mutex::<Config, _>::new(1), Mutex::<Cache, _>::new(2));
+/// suppress("cache", "config", "start-up only (#214)");
+/// drop((cache.lock(), config.lock())); // not reported, but counted
+/// let pair = &suppressions()[0];
+/// assert_eq!((pair.held, pair.wanted), ("cache", "config"));
+/// assert_eq!(pair.count, u64::from(lockorder::ENFORCING));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Suppression {

@@ -10,6 +10,19 @@ use crate::Class;
 pub(crate) type Site = &'static Location<'static>;
 
 /// How a lock is taken.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+/// use lockorder::{Mode, RwLock};
+///
+/// let config = RwLock::<Config, _>::new(1);
+/// let reader = config.read();
+/// for held in lockorder::snapshot() {
+///     assert_eq!(held.lock.mode, Mode::Shared);
+/// }
+/// assert_eq!(Mode::Permits(3).to_string(), "3 permits"); // as in reports
+/// # drop(reader);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
@@ -39,6 +52,18 @@ impl fmt::Display for Mode {
 }
 
 /// One lock, as it is held or wanted.
+///
+/// ```
+/// # lockorder::hierarchy! { Bank { level 1 { Account = "account" [keyed] } } }
+/// let account = lockorder::Mutex::<Account, _>::keyed(7, 100);
+/// let guard = account.lock();
+/// for held in lockorder::snapshot() {
+///     let lock = held.lock;
+///     assert_eq!((lock.class.name(), lock.key), ("account", Some(7)));
+///     println!("{lock}"); // account (level 1), key 7, exclusive, at src/main.rs:2:21
+/// }
+/// # drop(guard);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Acquisition {
@@ -79,6 +104,17 @@ impl fmt::Display for Acquisition {
 ///
 /// A blocking lock is held by a thread, an async one by a task, by a branch of a task, or by the future
 /// that a thread drives itself (a `block_on` root).
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+/// let config = lockorder::Mutex::<Config, _>::new(1);
+/// let guard = config.lock();
+/// for held in lockorder::snapshot() {
+///     assert!(held.holder.thread.is_some() && held.holder.task.is_none());
+///     println!("{}", held.holder); // thread main
+/// }
+/// # drop(guard);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
@@ -111,6 +147,17 @@ impl fmt::Display for Holder {
 }
 
 /// A lock that is held now, and by whom: a row of [`snapshot`](crate::snapshot).
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+/// let config = lockorder::Mutex::<Config, _>::new(1);
+/// let guard = config.lock();
+/// for held in lockorder::snapshot() {
+///     assert_eq!(held.lock.class.name(), "config");
+///     println!("{} took it at {}", held.holder, held.lock.site);
+/// }
+/// # drop(guard);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HeldLock {

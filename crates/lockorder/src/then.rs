@@ -3,6 +3,19 @@
 use crate::Rank;
 
 /// A lock, or a guard of one, whose rank its type says.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Cache = "cache" } } }
+/// use lockorder::{Mutex, Rank, Ranked};
+///
+/// fn level<L: Ranked>(_: &L) -> u32 {
+///     L::Rank::class().level()
+/// }
+///
+/// let cache = Mutex::<Cache, _>::new(0);
+/// assert_eq!(level(&cache), 2);
+/// assert_eq!(level(&cache.lock()), 2);
+/// ```
 pub trait Ranked {
     /// The rank.
     type Rank: Rank;

@@ -9,6 +9,16 @@ use crate::report::{Acquisition, Holder};
 const ALSO_LISTED: usize = 8;
 
 /// Which rule is broken.
+///
+/// ```
+/// use lockorder::{Policy, ViolationKind, set_policy};
+///
+/// set_policy(Policy::callback(|violation| match violation.kind {
+///     ViolationKind::SameLock => panic!("{violation}"), // it would hang for certain
+///     kind => eprintln!("{kind:?}: {}", violation.advice()),
+/// }));
+/// # set_policy(Policy::Panic);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ViolationKind {
@@ -67,6 +77,15 @@ pub struct Violation {
 
 impl Violation {
     /// One sentence on how to mend it.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Log = "log" } } }
+    /// # use lockorder::{Mutex, testing::violations};
+    /// let (config, log) = (Mutex::<Config, _>::new(1), Mutex::<Log, _>::new(2));
+    /// for violation in violations(|| drop((log.lock(), config.lock()))) {
+    ///     assert!(violation.advice().starts_with("take the outer lock first"));
+    /// }
+    /// ```
     pub fn advice(&self) -> &'static str {
         match self.kind {
             ViolationKind::Order => {

@@ -197,16 +197,18 @@ async fn mapped_and_downgraded_guards_are_held_like_whole_ones() {
         RwLockWriteGuard::map(lock.write().await, |v| &mut v.1),
         lock.write().await.downgrade(),
         OwnedRwLockReadGuard::map(Arc::clone(&lock).read_owned().await, |v| &v.1),
-        OwnedRwLockReadGuard::try_map(Arc::clone(&lock).read_owned().await, |_| None::<&u32>).unwrap_err(),
+        OwnedRwLockReadGuard::try_map(Arc::clone(&lock).read_owned().await, |_| None::<&u32>)
+            .unwrap_err(),
         OwnedRwLockWriteGuard::map(Arc::clone(&lock).write_owned().await, |v| &mut v.1),
-        OwnedRwLockWriteGuard::try_map(Arc::clone(&lock).write_owned().await, |v| Some(&mut v.1)).unwrap(),
+        OwnedRwLockWriteGuard::try_map(Arc::clone(&lock).write_owned().await, |v| Some(&mut v.1))
+            .unwrap(),
         Arc::clone(&lock).write_owned().await.downgrade(),
     }
 }
 
 #[test]
 fn outside_of_async_code_a_wait_counts_all_that_its_thread_holds() {
-    let (mutex, lock) = (Mutex::<Middle, _>::new(1), RwLock::<Middle, _>::new(1));
+    let (mutex, lock) = (Arc::new(Mutex::<Middle, _>::new(1)), RwLock::<Middle, _>::new(1));
     let slots = Semaphore::<Middle>::new(1);
     let inner = lockorder::Mutex::<Inner, _>::new(0);
     let waits = || {
@@ -216,6 +218,7 @@ fn outside_of_async_code_a_wait_counts_all_that_its_thread_holds() {
         drop(slots.blocking_acquire().unwrap());
     };
     assert_eq!(common::kinds(|| drop(mutex.blocking_lock())), []);
+    assert_eq!(common::kinds(|| drop(Arc::clone(&mutex).blocking_lock_owned())), []);
     let found = common::kinds(|| {
         let _inner = inner.lock();
         waits();

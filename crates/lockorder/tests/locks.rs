@@ -12,8 +12,9 @@ use common::{Inner, Many, Middle, Outer, kinds};
 use lockorder::ViolationKind::{Order, SameClass, SameLock};
 use lockorder::testing::violations;
 use lockorder::{
-    ArcRwLockUpgradableReadGuard, FairMutex, FairMutexGuard, Mutex, MutexGuard, ReentrantMutex,
-    ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+    ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard, FairMutex, FairMutexGuard, Mutex,
+    MutexGuard, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard,
+    RwLockUpgradableReadGuard, RwLockWriteGuard,
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -364,6 +365,9 @@ fn an_owned_upgradable_guard_becomes_exclusive_and_shared_again() {
     let shared = ArcRwLockUpgradableReadGuard::try_upgrade(shared.unwrap()).unwrap_err();
     drop(reader);
     let exclusive = ArcRwLockUpgradableReadGuard::try_upgrade(shared).unwrap();
+    assert!(lock.is_locked_exclusive());
+    let shared = ArcRwLockWriteGuard::downgrade_to_upgradable(exclusive);
+    let exclusive = ArcRwLockUpgradableReadGuard::try_upgrade_for(shared, NOW).unwrap();
     assert!(lock.is_locked_exclusive());
     drop(exclusive);
     let shared = lock.upgradable_read_arc();

@@ -38,16 +38,57 @@ impl Condvar {
     }
 
     /// Wakes one of those who wait; true if there was one.
+    ///
+    /// ```
+    /// use lockorder::Condvar;
+    ///
+    /// static FILLED: Condvar = Condvar::new();
+    /// assert!(!FILLED.notify_one()); // nobody waits, and nobody will hear of it later
+    /// ```
     pub fn notify_one(&self) -> bool {
         self.0.notify_one()
     }
 
     /// Wakes all who wait, and says how many.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Ready = "ready" } } }
+    /// # use std::thread;
+    /// use lockorder::{Condvar, Mutex};
+    ///
+    /// static READY: (Mutex<Ready, bool>, Condvar) = (Mutex::new(false), Condvar::new());
+    ///
+    /// let wait = || READY.1.wait_while(&mut READY.0.lock(), |ready| !*ready);
+    /// let waiters = [thread::spawn(wait), thread::spawn(wait)];
+    /// *READY.0.lock() = true;
+    /// READY.1.notify_all();
+    /// for waiter in waiters {
+    ///     waiter.join().unwrap();
+    /// }
+    /// ```
     pub fn notify_all(&self) -> usize {
         self.0.notify_all()
     }
 
     /// Waits to be notified. May wake without that, so [`wait_while`](Self::wait_while) is better.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Queue = "queue" } } }
+    /// # use lockorder::{Condvar, Mutex};
+    /// # static QUEUE: Mutex<Queue, Vec<u32>> = Mutex::new(Vec::new());
+    /// # static FILLED: Condvar = Condvar::new();
+    /// # let producer = std::thread::spawn(|| {
+    /// #     QUEUE.lock().push(7);
+    /// #     FILLED.notify_one();
+    /// # });
+    /// let mut queue = QUEUE.lock();
+    /// while queue.is_empty() {
+    ///     FILLED.wait(&mut queue); // others may lock the queue meanwhile
+    /// }
+    /// assert_eq!(queue.pop(), Some(7));
+    /// # drop(queue);
+    /// # producer.join().unwrap();
+    /// ```
     ///
     /// # Panics
     /// If the wait could deadlock and the [`Policy`](crate::Policy) is `Panic`.
@@ -58,6 +99,18 @@ impl Condvar {
     }
 
     /// Waits to be notified, for `limit` at most.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Queue = "queue" } } }
+    /// # use std::time::Duration;
+    /// # use lockorder::{Condvar, Mutex};
+    /// let (queue, filled) = (Mutex::<Queue, Vec<u32>>::new(vec![]), Condvar::new());
+    /// let mut queue = queue.lock();
+    /// if filled.wait_for(&mut queue, Duration::from_millis(1)).timed_out() {
+    ///     queue.push(0); // the mutex is locked again, timed out or not
+    /// }
+    /// assert_eq!(queue.len(), 1);
+    /// ```
     ///
     /// # Panics
     /// As [`wait`](Self::wait).
@@ -102,6 +155,18 @@ impl Condvar {
 
     /// Waits as long as `condition` says so, for `limit` at most.
     ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Queue = "queue" } } }
+    /// # use std::time::Duration;
+    /// # use lockorder::{Condvar, Mutex};
+    /// let (queue, filled) = (Mutex::<Queue, _>::new(vec![7]), Condvar::new());
+    /// let limit = Duration::from_millis(1);
+    /// let mut queue = queue.lock();
+    /// assert!(!filled.wait_while_for(&mut queue, |queue| queue.is_empty(), limit).timed_out());
+    /// assert_eq!(queue.pop(), Some(7));
+    /// assert!(filled.wait_while_for(&mut queue, |queue| queue.is_empty(), limit).timed_out());
+    /// ```
+    ///
     /// # Panics
     /// As [`wait`](Self::wait).
     #[track_caller]
@@ -122,6 +187,17 @@ impl Condvar {
 }
 
 /// Whether a wait for a [`Condvar`] ended because its time was over.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Queue = "queue" } } }
+/// # use lockorder::{Condvar, Mutex};
+/// use std::time::Duration;
+///
+/// let (queue, filled) = (Mutex::<Queue, Vec<u32>>::new(vec![]), Condvar::new());
+/// let mut queue = queue.lock();
+/// let waited = filled.wait_for(&mut queue, Duration::from_millis(1));
+/// assert!(waited.timed_out()); // nobody pushed anything
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitTimeoutResult(bool);
 

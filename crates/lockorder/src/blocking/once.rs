@@ -58,6 +58,14 @@ impl<R: Rank, T> OnceCell<R, T> {
 
     /// As [`get_or_init`](Self::get_or_init), with an initialiser that can fail.
     ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Port = "port" } } }
+    /// # use lockorder::OnceCell;
+    /// let port = OnceCell::<Port, u16>::new();
+    /// assert!(port.get_or_try_init(|| "none".parse()).is_err()); // still empty
+    /// assert_eq!(port.get_or_try_init(|| "443".parse()), Ok(&443));
+    /// ```
+    ///
     /// # Errors
     /// What `make` returned; the cell stays empty.
     ///
@@ -89,6 +97,14 @@ impl<R: Rank, T> OnceCell<R, T> {
     }
 
     /// Gives the cell its value. If somebody is making one, waits for that.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Port = "port" } } }
+    /// # use lockorder::OnceCell;
+    /// let port = OnceCell::<Port, u16>::new();
+    /// assert_eq!(port.set(443), Ok(()));
+    /// assert_eq!(port.set(80), Err(80)); // it has its value
+    /// ```
     ///
     /// # Errors
     /// The value, if there is one already.
@@ -161,6 +177,15 @@ impl<T, F> Lazy<Learned, T, F> {
 
 impl<R: Rank, T, F> Lazy<R, T, F> {
     /// The value, if it was made.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Settings = "settings" } } }
+    /// # use lockorder::Lazy;
+    /// static SETTINGS: Lazy<Settings, u32> = Lazy::new(|| 7);
+    /// assert_eq!(Lazy::get(&SETTINGS), None); // looking at it like this does not make it
+    /// assert_eq!(*SETTINGS, 7);
+    /// assert_eq!(Lazy::get(&SETTINGS), Some(&7));
+    /// ```
     pub fn get(this: &Self) -> Option<&T> {
         this.cell.get()
     }

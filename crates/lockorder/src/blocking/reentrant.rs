@@ -126,6 +126,16 @@ impl<R: Rank, T> ReentrantMutex<R, T> {
     }
 
     /// Whether the caller holds it.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Tree = "tree" } } }
+    /// # use lockorder::ReentrantMutex;
+    /// let tree = ReentrantMutex::<Tree, _>::new(0);
+    /// let guard = tree.lock();
+    /// assert!(tree.is_owned_by_current_thread());
+    /// drop(guard);
+    /// assert!(!tree.is_owned_by_current_thread());
+    /// ```
     pub fn is_owned_by_current_thread(&self) -> bool {
         self.raw().is_owned_by_current_thread()
     }
@@ -133,24 +143,70 @@ impl<R: Rank, T> ReentrantMutex<R, T> {
 
 guard! {
     /// Access to the value of a locked [`ReentrantMutex`]; releases the lock when dropped.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Tree = "tree" } } }
+    /// # use std::cell::Cell;
+    /// use lockorder::{ReentrantMutex, ReentrantMutexGuard};
+    ///
+    /// fn visit(count: ReentrantMutexGuard<'_, Tree, Cell<u32>>) {
+    ///     count.set(count.get() + 1);
+    /// }
+    ///
+    /// let tree = ReentrantMutex::<Tree, _>::new(Cell::new(0));
+    /// let guard = tree.lock();
+    /// visit(tree.lock()); // again, under the first
+    /// assert_eq!(guard.get(), 1);
+    /// ```
     ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     parking_lot::ReentrantMutexGuard<'a, T>, read
 }
 guard! {
     /// Access to the value of a locked [`ReentrantMutex`] that it keeps alive: see
     /// [`ReentrantMutex::lock_arc`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Tree = "tree" } } }
+    /// # use std::{cell::Cell, sync::Arc};
+    /// use lockorder::{ArcReentrantMutexGuard, ReentrantMutex};
+    ///
+    /// let tree = Arc::new(ReentrantMutex::<Tree, _>::new(Cell::new(0)));
+    /// let guard: ArcReentrantMutexGuard<Tree, Cell<u32>> = tree.lock_arc();
+    /// tree.lock().set(1); // again, under the first
+    /// assert_eq!(guard.get(), 1);
+    /// ```
     ArcReentrantMutexGuard [R: Rank, T] [R, T] => T,
     parking_lot::ArcReentrantMutexGuard<parking_lot::RawMutex, parking_lot::RawThreadId, T>, read,
     owned parking_lot::ReentrantMutex<T>
 }
 guard! {
     /// Access to a part of the value of a locked [`ReentrantMutex`]: see [`ReentrantMutexGuard::map`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Tree = "tree" } } }
+    /// # use std::cell::Cell;
+    /// use lockorder::{MappedReentrantMutexGuard, ReentrantMutex, ReentrantMutexGuard};
+    ///
+    /// let tree = ReentrantMutex::<Tree, _>::new((Cell::new(0), "root"));
+    /// let count: MappedReentrantMutexGuard<'_, Tree, Cell<u32>> =
+    ///     ReentrantMutexGuard::map(tree.lock(), |tree| &tree.0);
+    /// count.set(1);
+    /// assert_eq!(tree.lock().0.get(), 1);
+    /// ```
     MappedReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     parking_lot::MappedReentrantMutexGuard<'a, T>, read
 }
 map! {
     ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => MappedReentrantMutexGuard ['a, R, U],
     parking_lot::ReentrantMutexGuard::map, [] T, keep [], part ?Sized
+}
+map! {
+    MappedReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => MappedReentrantMutexGuard ['a, R, U],
+    parking_lot::MappedReentrantMutexGuard::map, [] T, keep [], part ?Sized
+}
+try_map! {
+    MappedReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => MappedReentrantMutexGuard ['a, R, U],
+    parking_lot::MappedReentrantMutexGuard::try_map, [] T, keep [], part ?Sized
 }
 try_map! {
     ReentrantMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => MappedReentrantMutexGuard ['a, R, U],

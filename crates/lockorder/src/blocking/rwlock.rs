@@ -81,6 +81,15 @@ impl<R: Rank, T> RwLock<R, T> {
     }
 
     /// Whether anybody has exclusive access now.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// # use lockorder::RwLock;
+    /// let config = RwLock::<Config, _>::new(1);
+    /// let reader = config.read();
+    /// assert!(config.is_locked() && !config.is_locked_exclusive());
+    /// # drop(reader);
+    /// ```
     pub fn is_locked_exclusive(&self) -> bool {
         self.raw().is_locked_exclusive()
     }
@@ -88,42 +97,140 @@ impl<R: Rank, T> RwLock<R, T> {
 
 guard! {
     /// Shared access to the value of a [`RwLock`]; releases the lock when dropped.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Prices = "prices" } } }
+    /// use lockorder::{RwLock, RwLockReadGuard};
+    ///
+    /// fn sum(prices: RwLockReadGuard<'_, Prices, Vec<u32>>) -> u32 {
+    ///     prices.iter().sum()
+    /// } // released here
+    ///
+    /// let prices = RwLock::<Prices, _>::new(vec![3, 4]);
+    /// assert_eq!(sum(prices.read()), 7);
+    /// assert!(!prices.is_locked());
+    /// ```
     RwLockReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T, parking_lot::RwLockReadGuard<'a, T>, read
 }
 guard! {
     /// Shared access to a part of the value of a [`RwLock`]: see [`RwLockReadGuard::map`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// use lockorder::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
+    ///
+    /// fn port(config: &RwLock<Config, (u16, String)>) -> MappedRwLockReadGuard<'_, Config, u16> {
+    ///     RwLockReadGuard::map(config.read(), |config| &config.0)
+    /// }
+    ///
+    /// let config = RwLock::<Config, _>::new((443, "example.org".to_owned()));
+    /// assert_eq!(*port(&config), 443);
+    /// ```
     MappedRwLockReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     parking_lot::MappedRwLockReadGuard<'a, T>, read
 }
 guard! {
     /// Shared access to the value of a [`RwLock`] that it keeps alive: see [`RwLock::read_arc`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// # use std::sync::Arc;
+    /// use lockorder::{ArcRwLockReadGuard, RwLock};
+    ///
+    /// let config = Arc::new(RwLock::<Config, _>::new(443));
+    /// let guard: ArcRwLockReadGuard<Config, u16> = config.read_arc();
+    /// drop(config); // the guard keeps it alive
+    /// assert_eq!(*guard, 443);
+    /// ```
     ArcRwLockReadGuard [R: Rank, T] [R, T] => T,
     parking_lot::ArcRwLockReadGuard<parking_lot::RawRwLock, T>, read, owned parking_lot::RwLock<T>
 }
 guard! {
     /// Exclusive access to the value of a [`RwLock`]; releases the lock when dropped.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Routes = "routes" } } }
+    /// use lockorder::{RwLock, RwLockWriteGuard};
+    ///
+    /// let routes = RwLock::<Routes, _>::new(vec![1]);
+    /// let mut guard = routes.write();
+    /// guard.push(2);
+    /// let guard = RwLockWriteGuard::downgrade(guard); // others may read from here on
+    /// assert_eq!(guard.len(), 2);
+    /// assert!(!routes.is_locked_exclusive());
+    /// ```
     RwLockWriteGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     parking_lot::RwLockWriteGuard<'a, T>, write
 }
 guard! {
     /// Exclusive access to a part of the value of a [`RwLock`]: see [`RwLockWriteGuard::map`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// use lockorder::{MappedRwLockWriteGuard, RwLock, RwLockWriteGuard};
+    ///
+    /// let config = RwLock::<Config, _>::new((80, "example.org"));
+    /// let mut port: MappedRwLockWriteGuard<'_, Config, u16> =
+    ///     RwLockWriteGuard::map(config.write(), |config| &mut config.0);
+    /// *port = 443;
+    /// drop(port);
+    /// assert_eq!(*config.read(), (443, "example.org"));
+    /// ```
     MappedRwLockWriteGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     parking_lot::MappedRwLockWriteGuard<'a, T>, write
 }
 guard! {
     /// Exclusive access to the value of a [`RwLock`] that it keeps alive: see [`RwLock::write_arc`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// # use std::sync::Arc;
+    /// use lockorder::{ArcRwLockWriteGuard, RwLock};
+    ///
+    /// let config = Arc::new(RwLock::<Config, _>::new(80));
+    /// let mut guard: ArcRwLockWriteGuard<Config, u16> = config.write_arc();
+    /// *guard = 443;
+    /// let guard = ArcRwLockWriteGuard::downgrade(guard); // others may read from here on
+    /// assert_eq!(*guard, 443);
+    /// ```
     ArcRwLockWriteGuard [R: Rank, T] [R, T] => T,
     parking_lot::ArcRwLockWriteGuard<parking_lot::RawRwLock, T>, write, owned parking_lot::RwLock<T>
 }
 guard! {
     /// Shared access to the value of a [`RwLock`] beside other readers, which can become exclusive;
     /// releases the lock when dropped.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Names = "names" } } }
+    /// use lockorder::{RwLock, RwLockUpgradableReadGuard};
+    ///
+    /// let names = RwLock::<Names, _>::new(vec!["ann"]);
+    /// let seen = names.upgradable_read(); // readers beside it, but no writer
+    /// if !seen.contains(&"bob") {
+    ///     let mut names = RwLockUpgradableReadGuard::upgrade(seen);
+    ///     names.push("bob"); // nobody can have pushed it meanwhile
+    ///     assert_eq!(*names, ["ann", "bob"]);
+    /// }
+    /// ```
     RwLockUpgradableReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     parking_lot::RwLockUpgradableReadGuard<'a, T>, read
 }
 guard! {
     /// Shared access to the value of a [`RwLock`] that it keeps alive, which can become exclusive: see
     /// [`RwLock::upgradable_read_arc`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// # use std::sync::Arc;
+    /// use lockorder::{ArcRwLockUpgradableReadGuard, RwLock};
+    ///
+    /// let config = Arc::new(RwLock::<Config, _>::new(80));
+    /// let seen: ArcRwLockUpgradableReadGuard<Config, u16> = config.upgradable_read_arc();
+    /// if *seen != 443 {
+    ///     *ArcRwLockUpgradableReadGuard::upgrade(seen) = 443;
+    /// }
+    /// assert!(!config.is_locked());
+    /// ```
     ArcRwLockUpgradableReadGuard [R: Rank, T] [R, T] => T,
     parking_lot::ArcRwLockUpgradableReadGuard<parking_lot::RawRwLock, T>, read,
     owned parking_lot::RwLock<T>
@@ -159,6 +266,18 @@ impl<'a, R: Rank, T: ?Sized> RwLockWriteGuard<'a, R, T> {
     }
 
     /// Lets readers in, and can become exclusive again.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// # use lockorder::{RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard};
+    /// let config = RwLock::<Config, _>::new(1);
+    /// let mut guard = config.write();
+    /// *guard += 1;
+    /// let guard = RwLockWriteGuard::downgrade_to_upgradable(guard); // readers, but no writer
+    /// let mut guard = RwLockUpgradableReadGuard::upgrade(guard); // alone again
+    /// *guard += 1;
+    /// assert_eq!(*guard, 3);
+    /// ```
     pub fn downgrade_to_upgradable(mut this: Self) -> RwLockUpgradableReadGuard<'a, R, T> {
         this.held.change(Mode::Upgradable);
         let inner = parking_lot::RwLockWriteGuard::downgrade_to_upgradable(this.inner);
@@ -168,6 +287,18 @@ impl<'a, R: Rank, T: ?Sized> RwLockWriteGuard<'a, R, T> {
 
 impl<'a, R: Rank, T: ?Sized> RwLockUpgradableReadGuard<'a, R, T> {
     /// Waits for the readers to leave. What was locked since counts, as for any other wait.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Log = "log" } } }
+    /// # use lockorder::{Mutex, RwLock, RwLockUpgradableReadGuard, testing::violations};
+    /// let (config, log) = (RwLock::<Config, _>::new(1), Mutex::<Log, _>::new(2));
+    /// let found = violations(|| {
+    ///     let config = config.upgradable_read();
+    ///     let _log = log.lock();
+    ///     *RwLockUpgradableReadGuard::upgrade(config) += 1; // a reader may wait for the log
+    /// });
+    /// assert_eq!(found.len(), usize::from(lockorder::ENFORCING));
+    /// ```
     ///
     /// # Panics
     /// If the wait could deadlock and the [`Policy`](crate::Policy) is `Panic`.
@@ -180,6 +311,17 @@ impl<'a, R: Rank, T: ?Sized> RwLockUpgradableReadGuard<'a, R, T> {
     }
 
     /// Becomes exclusive if no reader is there. Cannot block, so it is never a violation.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// # use lockorder::{RwLock, RwLockUpgradableReadGuard};
+    /// let config = RwLock::<Config, _>::new(1);
+    /// match RwLockUpgradableReadGuard::try_upgrade(config.upgradable_read()) {
+    ///     Ok(mut config) => *config += 1,
+    ///     Err(config) => println!("it stays {config} as long as somebody reads it"),
+    /// }
+    /// assert_eq!(*config.read(), 2);
+    /// ```
     ///
     /// # Errors
     /// The guard itself.
@@ -229,6 +371,17 @@ impl<'a, R: Rank, T: ?Sized> RwLockUpgradableReadGuard<'a, R, T> {
 
     /// Runs `f` with exclusive access, once the readers have left.
     ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Names = "names" } } }
+    /// # use lockorder::RwLock;
+    /// let names = RwLock::<Names, Vec<&str>>::new(vec![]);
+    /// let mut seen = names.upgradable_read();
+    /// if seen.is_empty() {
+    ///     seen.with_upgraded(|names| names.push("ann"));
+    /// }
+    /// assert_eq!(*seen, ["ann"]); // still locked, and shared again
+    /// ```
+    ///
     /// # Panics
     /// As [`upgrade`](Self::upgrade).
     #[track_caller]
@@ -255,6 +408,13 @@ impl<R: Rank, T> ArcRwLockWriteGuard<R, T> {
         let inner = parking_lot::ArcRwLockWriteGuard::downgrade(this.inner);
         ArcRwLockReadGuard::new(inner, this.keep, this.held)
     }
+
+    /// Lets readers in, and can become exclusive again.
+    pub fn downgrade_to_upgradable(mut this: Self) -> ArcRwLockUpgradableReadGuard<R, T> {
+        this.held.change(Mode::Upgradable);
+        let inner = parking_lot::ArcRwLockWriteGuard::downgrade_to_upgradable(this.inner);
+        ArcRwLockUpgradableReadGuard::new(inner, this.keep, this.held)
+    }
 }
 
 impl<R: Rank, T> ArcRwLockUpgradableReadGuard<R, T> {
@@ -276,6 +436,28 @@ impl<R: Rank, T> ArcRwLockUpgradableReadGuard<R, T> {
     /// The guard itself.
     pub fn try_upgrade(mut this: Self) -> Result<ArcRwLockWriteGuard<R, T>, Self> {
         match parking_lot::ArcRwLockUpgradableReadGuard::try_upgrade(this.inner) {
+            Ok(inner) => {
+                this.held.change(Mode::Exclusive);
+                Ok(ArcRwLockWriteGuard::new(inner, this.keep, this.held))
+            }
+            Err(inner) => Err(Self::new(inner, this.keep, this.held)),
+        }
+    }
+
+    /// Waits for the readers to leave, for `limit` at most.
+    ///
+    /// # Errors
+    /// The guard itself.
+    ///
+    /// # Panics
+    /// As [`upgrade`](Self::upgrade).
+    #[track_caller]
+    pub fn try_upgrade_for(
+        mut this: Self,
+        limit: Duration,
+    ) -> Result<ArcRwLockWriteGuard<R, T>, Self> {
+        this.held.check_change(Mode::Exclusive, Location::caller());
+        match parking_lot::ArcRwLockUpgradableReadGuard::try_upgrade_for(this.inner, limit) {
             Ok(inner) => {
                 this.held.change(Mode::Exclusive);
                 Ok(ArcRwLockWriteGuard::new(inner, this.keep, this.held))

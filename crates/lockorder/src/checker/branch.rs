@@ -12,6 +12,23 @@ use super::{local, pool, suspended};
 
 pin_project_lite::pin_project! {
     /// See [`branch`](crate::branch).
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Cache = "cache" } } }
+    /// use lockorder::{Branch, branch, tokio::Mutex};
+    ///
+    /// static CACHE: Mutex<Cache, u32> = Mutex::new(7);
+    ///
+    /// fn look() -> Branch<impl Future<Output = u32>> {
+    ///     branch(async { *CACHE.lock().await })
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let (a, b) = tokio::join!(look(), look());
+    /// assert_eq!(a + b, 14);
+    /// # }
+    /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Branch<F> {

@@ -79,8 +79,8 @@ fn is_clear(ask: &Ask, id: Id) -> bool {
         return false;
     }
     let Some(block) = local::only_block(ask.keeper) else { return false };
-    let order = block.map_or(Some(Order::default()), |block| order_in(block, ask, id));
-    order.is_some_and(|order| order.is_empty() || order.admits(id))
+    let Some(block) = block else { return true };
+    order_in(block, ask, id).is_some_and(|order| order.is_empty() || order.admits(id))
 }
 
 /// The classes of other tables in a block, unless one of the same table is not below the lock.

@@ -7,6 +7,18 @@ use crate::Rank;
 use crate::checker::Held;
 
 /// The place of a key in a [`DashMap`](super::DashMap), with a value or without: a held lock.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Visits = "visits" } } }
+/// use lockorder::dashmap::{DashMap, Entry};
+///
+/// let visits = DashMap::<Visits, &str, u32>::new();
+/// match visits.entry("ann") {
+///     Entry::Occupied(mut entry) => *entry.get_mut() += 1,
+///     Entry::Vacant(entry) => drop(entry.insert(1)),
+/// }
+/// assert_eq!(visits.remove("ann"), Some(("ann", 1)));
+/// ```
 pub enum Entry<'a, R: Rank, K, V> {
     /// It has a value.
     Occupied(OccupiedEntry<'a, R, K, V>),
@@ -15,6 +27,20 @@ pub enum Entry<'a, R: Rank, K, V> {
 }
 
 /// The place of a key that has a value: a held lock.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Jobs = "jobs" } } }
+/// use lockorder::dashmap::{DashMap, Entry};
+///
+/// let jobs = DashMap::<Jobs, u32, &str>::new();
+/// jobs.insert(7, "done");
+/// if let Entry::Occupied(job) = jobs.entry(7) {
+///     if *job.get() == "done" {
+///         job.remove(); // nobody changed it since the line before
+///     }
+/// }
+/// assert!(jobs.is_empty());
+/// ```
 #[clippy::has_significant_drop]
 pub struct OccupiedEntry<'a, R: Rank, K, V> {
     inner: dashmap::OccupiedEntry<'a, K, V>,
@@ -23,6 +49,18 @@ pub struct OccupiedEntry<'a, R: Rank, K, V> {
 }
 
 /// The place of a key that has no value: a held lock.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Names = "names" } } }
+/// use lockorder::dashmap::{DashMap, Entry};
+///
+/// let names = DashMap::<Names, u32, String>::new();
+/// if let Entry::Vacant(entry) = names.entry(7) {
+///     let name = format!("guest {}", entry.key());
+///     drop(entry.insert(name)); // a reference to it, which holds the lock
+/// }
+/// assert_eq!(names.remove(&7), Some((7, "guest 7".to_owned())));
+/// ```
 #[clippy::has_significant_drop]
 pub struct VacantEntry<'a, R: Rank, K, V> {
     inner: dashmap::VacantEntry<'a, K, V>,

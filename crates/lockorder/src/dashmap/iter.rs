@@ -13,6 +13,17 @@ use crate::{Mode, Rank};
 /// The entries of a [`DashMap`](super::DashMap): a held lock, as long as it or one of its items lives.
 ///
 /// It waits for one shard after the other, so what was locked since it began is checked with each step.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Scores = "scores" } } }
+/// # use lockorder::dashmap::DashMap;
+/// let scores: DashMap<Scores, &str, u32> = [("ann", 3), ("bob", 4)].into_iter().collect();
+/// let mut total = 0;
+/// for entry in scores.iter() {
+///     total += *entry;
+/// }
+/// assert_eq!((total, scores.len()), (7, 2)); // the iterator is gone: the map may be used again
+/// ```
 #[clippy::has_significant_drop]
 #[must_use = "iterators do nothing unless consumed"]
 pub struct Iter<'a, R: Rank, K, V, S = RandomState> {
@@ -23,6 +34,16 @@ pub struct Iter<'a, R: Rank, K, V, S = RandomState> {
 }
 
 /// The entries of a [`DashMap`](super::DashMap), to change their values: see [`Iter`].
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Scores = "scores" } } }
+/// # use lockorder::dashmap::DashMap;
+/// let scores: DashMap<Scores, &str, u32> = [("ann", 3), ("bob", 4)].into_iter().collect();
+/// for mut entry in scores.iter_mut() {
+///     *entry += 1;
+/// }
+/// assert_eq!(scores.remove("ann"), Some(("ann", 4)));
+/// ```
 #[clippy::has_significant_drop]
 #[must_use = "iterators do nothing unless consumed"]
 pub struct IterMut<'a, R: Rank, K, V, S = RandomState> {
@@ -33,6 +54,15 @@ pub struct IterMut<'a, R: Rank, K, V, S = RandomState> {
 }
 
 /// An entry that an [`Iter`] came by.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Scores = "scores" } } }
+/// # use lockorder::dashmap::DashMap;
+/// let scores: DashMap<Scores, &str, u32> = [("ann", 3), ("bob", 4)].into_iter().collect();
+/// if let Some(best) = scores.iter().max_by_key(|entry| *entry.value()) {
+///     assert_eq!(best.pair(), (&"bob", &4)); // the map is locked until here
+/// }
+/// ```
 #[clippy::has_significant_drop]
 pub struct RefMulti<'a, R: Rank, K, V> {
     inner: dashmap::mapref::multiple::RefMulti<'a, K, V>,
@@ -42,6 +72,16 @@ pub struct RefMulti<'a, R: Rank, K, V> {
 }
 
 /// An entry that an [`IterMut`] came by.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Scores = "scores" } } }
+/// # use lockorder::dashmap::DashMap;
+/// let scores: DashMap<Scores, &str, u32> = [("ann", 3), ("bob", 4)].into_iter().collect();
+/// for mut entry in scores.iter_mut().filter(|entry| *entry.key() == "ann") {
+///     *entry.value_mut() = 5;
+/// }
+/// assert_eq!(scores.view("ann", |_, score| *score), Some(5));
+/// ```
 #[clippy::has_significant_drop]
 pub struct RefMutMulti<'a, R: Rank, K, V> {
     inner: dashmap::mapref::multiple::RefMutMulti<'a, K, V>,

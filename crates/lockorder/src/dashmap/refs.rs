@@ -7,6 +7,17 @@ use crate::Rank;
 use crate::checker::Held;
 
 /// A reference to an entry of a [`DashMap`](super::DashMap): a held lock.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Ages = "ages" } } }
+/// # use lockorder::dashmap::DashMap;
+/// let ages = DashMap::<Ages, &str, u32>::new();
+/// ages.insert("ann", 41);
+/// if let Some(ann) = ages.get("ann") {
+///     assert_eq!(ann.pair(), (&"ann", &41)); // the map is locked until here
+/// }
+/// assert_eq!(ages.insert("ann", 42), Some(41));
+/// ```
 #[clippy::has_significant_drop]
 #[must_use = "if unused the lock is released at once"]
 pub struct Ref<'a, R: Rank, K, V> {
@@ -17,6 +28,18 @@ pub struct Ref<'a, R: Rank, K, V> {
 }
 
 /// A reference to an entry of a [`DashMap`](super::DashMap) to change it: a held lock.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Ages = "ages" } } }
+/// # use lockorder::dashmap::DashMap;
+/// let ages = DashMap::<Ages, &str, u32>::new();
+/// ages.insert("ann", 41);
+/// if let Some(mut age) = ages.get_mut("ann") {
+///     *age += 1;
+///     let age = age.downgrade(); // others may read it from here on
+///     assert_eq!(*age, 42);
+/// }
+/// ```
 #[clippy::has_significant_drop]
 #[must_use = "if unused the lock is released at once"]
 pub struct RefMut<'a, R: Rank, K, V> {

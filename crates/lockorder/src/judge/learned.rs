@@ -20,10 +20,33 @@ use crate::report::Acquisition;
 use crate::violation::ViolationKind;
 
 /// The order that the program shows: between two hierarchies, and for [`learned`](crate::learned) locks.
+///
+/// ```
+/// use lockorder::{LearnedOrder, learned::Mutex, set_checker, testing::violations};
+///
+/// set_checker(LearnedOrder); // and not by ranks
+/// let (routes, peers) = (Mutex::named("routes", 0), Mutex::named("peers", 0));
+/// drop((routes.lock(), peers.lock())); // learned: first the routes, then the peers
+/// let found = violations(|| drop((peers.lock(), routes.lock())));
+/// assert_eq!(found.len(), usize::from(lockorder::ENFORCING));
+/// # lockorder::reset_checker();
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LearnedOrder;
 
 /// A step of the order: `after` is taken while `before` is held.
+///
+/// ```
+/// use lockorder::{learned::Mutex, testing::violations};
+///
+/// let (routes, peers) = (Mutex::named("routes", 0), Mutex::named("peers", 0));
+/// drop((routes.lock(), peers.lock()));
+/// for violation in violations(|| drop((peers.lock(), routes.lock()))) {
+///     let edge = &violation.learned[0];
+///     assert_eq!((edge.before.name(), edge.after.name()), ("routes", "peers"));
+///     println!("{edge}"); // routes (learned) at .., then peers (learned) at ..
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Edge {

@@ -20,6 +20,22 @@ use crate::violation::ViolationKind;
 ///
 /// Its hooks are called on the path of every lock, so what they lock themselves is neither checked nor
 /// logged. A pair of checkers is a checker: the second is asked where the first finds nothing.
+///
+/// ```
+/// use lockorder::{Acquisition, Breach, Checker, LearnedOrder, RankOrder};
+///
+/// struct Trace;
+///
+/// impl Checker for Trace {
+///     fn check(&self, wanted: &Acquisition, held: &[Acquisition]) -> Option<Breach> {
+///         eprintln!("{wanted}, under {} others", held.len());
+///         None // the next one judges
+///     }
+/// }
+///
+/// lockorder::set_checker((Trace, (RankOrder, LearnedOrder)));
+/// # lockorder::reset_checker();
+/// ```
 pub trait Checker: Send + Sync {
     /// Judges an acquisition that may block, before it does. `held` are the locks that count for the caller,
     /// in no particular order.
@@ -44,6 +60,26 @@ pub trait Checker: Send + Sync {
 }
 
 /// What a [`Checker`] finds wrong with an acquisition.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Cache = "cache" } } }
+/// use lockorder::{Acquisition, Breach, Checker, Mode, ViolationKind};
+///
+/// struct NothingUnderARead;
+///
+/// impl Checker for NothingUnderARead {
+///     fn check(&self, _: &Acquisition, held: &[Acquisition]) -> Option<Breach> {
+///         let read = held.iter().position(|lock| lock.mode == Mode::Shared)?;
+///         Some(Breach::new(ViolationKind::Other("a lock under a read lock"), read))
+///     }
+/// }
+/// # lockorder::set_checker(NothingUnderARead);
+/// # let config = lockorder::RwLock::<Config, _>::new(());
+/// # let cache = lockorder::Mutex::<Cache, _>::new(());
+/// # let found = lockorder::testing::violations(|| drop((config.read(), cache.lock())));
+/// # assert_eq!(found.len(), usize::from(lockorder::ENFORCING));
+/// # lockorder::reset_checker();
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Breach {
@@ -84,6 +120,16 @@ impl<A: Checker, B: Checker> Checker for (A, B) {
 
 /// A checker that finds nothing: switches the judgement off while the program runs. What is held is still
 /// recorded.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Cache = "cache" } } }
+/// use lockorder::{Mutex, Off, reset_checker, set_checker};
+///
+/// let (config, cache) = (Mutex::<Config, _>::new(1), Mutex::<Cache, _>::new(2));
+/// set_checker(Off);
+/// drop((cache.lock(), config.lock())); // against the order, and not reported
+/// reset_checker();
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Off;
 
@@ -120,6 +166,17 @@ pub fn set_checker(checker: impl Checker + 'static) {
 }
 
 /// Lets the built-in checker judge again.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Cache = "cache" } } }
+/// # use lockorder::{Mutex, testing::violations};
+/// let (config, cache) = (Mutex::<Config, _>::new(1), Mutex::<Cache, _>::new(2));
+/// lockorder::set_checker(lockorder::Off);
+/// assert!(violations(|| drop((cache.lock(), config.lock()))).is_empty());
+/// lockorder::reset_checker();
+/// let found = violations(|| drop((cache.lock(), config.lock())));
+/// assert_eq!(found.len(), usize::from(lockorder::ENFORCING));
+/// ```
 pub fn reset_checker() {
     replace(None);
 }

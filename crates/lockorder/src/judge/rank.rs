@@ -6,6 +6,17 @@ use crate::violation::ViolationKind;
 ///
 /// Waiting for oneself comes before any question of order, and of the locks that are out of order the
 /// innermost is named.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Cache = "cache" } } }
+/// use lockorder::{Mutex, RankOrder, set_checker, testing::violations};
+///
+/// set_checker(RankOrder); // what is declared counts, and nothing is learned
+/// let (config, cache) = (Mutex::<Config, _>::new(1), Mutex::<Cache, _>::new(2));
+/// let found = violations(|| drop((cache.lock(), config.lock())));
+/// assert_eq!(found.len(), usize::from(lockorder::ENFORCING));
+/// # lockorder::reset_checker();
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RankOrder;
 

@@ -134,16 +134,62 @@ arc!(RwLock:
 );
 
 /// [`lockorder::MutexGuard`](crate::MutexGuard) of a lock without a rank.
+///
+/// ```
+/// # use lockorder::learned::{Mutex, MutexGuard};
+/// fn pop(mut queue: MutexGuard<'_, Vec<u32>>) -> Option<u32> { queue.pop() }
+/// assert_eq!(pop(Mutex::new(vec![7]).lock()), Some(7));
+/// ```
 pub type MutexGuard<'a, T> = crate::MutexGuard<'a, Learned, T>;
 /// [`lockorder::MappedMutexGuard`](crate::MappedMutexGuard) of a lock without a rank.
+///
+/// ```
+/// # use lockorder::learned::{MappedMutexGuard, Mutex, MutexGuard};
+/// fn first(pair: &Mutex<(u32, u32)>) -> MappedMutexGuard<'_, u32> {
+///     MutexGuard::map(pair.lock(), |pair| &mut pair.0)
+/// }
+/// assert_eq!(*first(&Mutex::new((1, 2))), 1);
+/// ```
 pub type MappedMutexGuard<'a, T> = crate::MappedMutexGuard<'a, Learned, T>;
 /// [`lockorder::FairMutexGuard`](crate::FairMutexGuard) of a lock without a rank.
+///
+/// ```
+/// # use lockorder::learned::{FairMutex, FairMutexGuard};
+/// fn next(turn: FairMutexGuard<'_, u32>) -> u32 { *turn + 1 }
+/// assert_eq!(next(FairMutex::new(6).lock()), 7);
+/// ```
 pub type FairMutexGuard<'a, T> = crate::FairMutexGuard<'a, Learned, T>;
 /// [`lockorder::ReentrantMutexGuard`](crate::ReentrantMutexGuard) of a lock without a rank.
+///
+/// ```
+/// # use lockorder::learned::{ReentrantMutex, ReentrantMutexGuard};
+/// fn depth(tree: &ReentrantMutexGuard<'_, u32>) -> u32 { **tree }
+/// assert_eq!(depth(&ReentrantMutex::new(3).lock()), 3);
+/// ```
 pub type ReentrantMutexGuard<'a, T> = crate::ReentrantMutexGuard<'a, Learned, T>;
 /// [`lockorder::RwLockReadGuard`](crate::RwLockReadGuard) of a lock without a rank.
+///
+/// ```
+/// # use lockorder::learned::{RwLock, RwLockReadGuard};
+/// fn sum(prices: RwLockReadGuard<'_, Vec<u32>>) -> u32 { prices.iter().sum() }
+/// assert_eq!(sum(RwLock::new(vec![3, 4]).read()), 7);
+/// ```
 pub type RwLockReadGuard<'a, T> = crate::RwLockReadGuard<'a, Learned, T>;
 /// [`lockorder::RwLockWriteGuard`](crate::RwLockWriteGuard) of a lock without a rank.
+///
+/// ```
+/// # use lockorder::learned::{RwLock, RwLockWriteGuard};
+/// fn pop(mut prices: RwLockWriteGuard<'_, Vec<u32>>) -> Option<u32> { prices.pop() }
+/// assert_eq!(pop(RwLock::new(vec![3, 4]).write()), Some(4));
+/// ```
 pub type RwLockWriteGuard<'a, T> = crate::RwLockWriteGuard<'a, Learned, T>;
 /// [`lockorder::RwLockUpgradableReadGuard`](crate::RwLockUpgradableReadGuard) of a lock without a rank.
+///
+/// ```
+/// # use lockorder::learned::{RwLock, RwLockUpgradableReadGuard};
+/// fn clear(prices: RwLockUpgradableReadGuard<'_, Vec<u32>>) {
+///     RwLockUpgradableReadGuard::upgrade(prices).clear();
+/// }
+/// clear(RwLock::new(vec![3, 4]).upgradable_read());
+/// ```
 pub type RwLockUpgradableReadGuard<'a, T> = crate::RwLockUpgradableReadGuard<'a, Learned, T>;

@@ -9,10 +9,31 @@ use std::panic::Location;
 use super::{Learned, Placed};
 
 /// [`lockorder::dashmap::Ref`](crate::dashmap::Ref) of a map without a rank.
+///
+/// ```
+/// # use lockorder::learned::dashmap::{DashMap, Ref};
+/// # let ages: DashMap<&str, u32> = [("ann", 41)].into_iter().collect();
+/// fn next(age: Ref<'_, &str, u32>) -> u32 { *age + 1 }
+/// assert_eq!(ages.get("ann").map(next), Some(42));
+/// ```
 pub type Ref<'a, K, V> = crate::dashmap::Ref<'a, Learned, K, V>;
 /// [`lockorder::dashmap::RefMut`](crate::dashmap::RefMut) of a map without a rank.
+///
+/// ```
+/// # use lockorder::learned::dashmap::{DashMap, RefMut};
+/// # let ages: DashMap<&str, u32> = [("ann", 41)].into_iter().collect();
+/// fn forget(mut age: RefMut<'_, &str, u32>) -> u32 { std::mem::take(&mut *age) }
+/// assert_eq!(ages.get_mut("ann").map(forget), Some(41));
+/// ```
 pub type RefMut<'a, K, V> = crate::dashmap::RefMut<'a, Learned, K, V>;
 /// [`lockorder::dashmap::Entry`](crate::dashmap::Entry) of a map without a rank.
+///
+/// ```
+/// # use lockorder::learned::dashmap::{DashMap, Entry};
+/// # let visits = DashMap::<&str, u32>::new();
+/// fn count(visits: Entry<'_, &str, u32>) -> u32 { *visits.and_modify(|n| *n += 1).or_insert(1) }
+/// assert_eq!((count(visits.entry("ann")), count(visits.entry("ann"))), (1, 2));
+/// ```
 pub type Entry<'a, K, V> = crate::dashmap::Entry<'a, Learned, K, V>;
 
 /// A [`lockorder::dashmap::DashMap`](crate::dashmap::DashMap) without a rank.

@@ -26,6 +26,9 @@
 //! The place is where `new` is called. `#[derive(Default)]` calls it for all fields in one place, so give
 //! those names; and `.map(Mutex::new)` calls it inside the standard library, where it says nothing: such a
 //! lock is only checked against itself and against ranks. Write `.map(|value| Mutex::new(value))`.
+//!
+//! With checks off they are the plain locks, and know neither place nor name: their time-outs say
+//! `unnamed (learned)`.
 
 mod blocking;
 #[cfg(feature = "dashmap")]
@@ -46,10 +49,28 @@ pub use crate::Condvar;
 use crate::class::{Class, Hierarchy, Keying, Rank, Table, table};
 
 /// The rank of locks without one. Their class is where they were made.
+///
+/// ```
+/// use lockorder::{Policy, learned::Learned};
+///
+/// // What was learned may be an accident of this run: log it, and stop for what is declared.
+/// lockorder::set_policy_of::<Learned>(Some(Policy::Log));
+/// # lockorder::set_policy_of::<Learned>(None);
+/// ```
 #[derive(Debug)]
 pub enum Learned {}
 
 /// Locks are told apart by the place where they were made.
+///
+/// ```
+/// use lockorder::{learned::Mutex, testing::violations};
+///
+/// let [a, b] = [1, 2].map(|value| Mutex::new(value)); // one place: one class
+/// let c = Mutex::new(3); // another
+/// assert!(violations(|| drop((a.lock(), c.lock()))).is_empty());
+/// let found = violations(|| drop((a.lock(), b.lock())));
+/// assert_eq!(found.len(), usize::from(lockorder::ENFORCING));
+/// ```
 #[derive(Debug)]
 pub enum ByPlace {}
 
@@ -89,9 +110,9 @@ pub fn class(name: &'static str) -> &'static Class {
 }
 
 /// Stands for all of them where nobody asks for one.
-static TABLE: Table = table::table("learned", crate::class::DEFAULT_TIMEOUT, CLASSES);
+static TABLE: Table = table::undeclared("learned", CLASSES);
 const ROWS: &[table::Row] =
-    &[table::Row { name: "learned", level: 0, docs: "Any lock without a rank.", keyed: false }];
+    &[table::Row { name: "unnamed", level: 0, docs: "Any lock without a rank.", keyed: false }];
 static CLASSES: &[Class] = &[table::class(ROWS, 0, &TABLE)];
 
 /// Declares a type around the ranked one, which it derefs to.

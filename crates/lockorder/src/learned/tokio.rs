@@ -1,4 +1,15 @@
 //! The async locks without a rank.
+//!
+//! ```
+//! use lockorder::learned::tokio::{Mutex, RwLock}; // instead of tokio's: nothing else changes
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let (routes, peers) = (RwLock::new(vec![1]), Mutex::new(0));
+//! let routes = routes.read().await;
+//! *peers.lock().await += routes.len(); // learned: first the routes, then the peers
+//! # }
+//! ```
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,21 +22,104 @@ use super::{Learned, Placed, learned};
 use crate::AcquireError;
 
 /// [`lockorder::tokio::MutexGuard`](crate::tokio::MutexGuard) of a lock without a rank.
+///
+/// ```
+/// # use lockorder::learned::tokio::{Mutex, MutexGuard};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// fn pop(mut queue: MutexGuard<'_, Vec<u32>>) -> Option<u32> { queue.pop() }
+/// assert_eq!(pop(Mutex::new(vec![7]).lock().await), Some(7));
+/// # }
+/// ```
 pub type MutexGuard<'a, T> = crate::tokio::MutexGuard<'a, Learned, T>;
 /// [`lockorder::tokio::RwLockReadGuard`](crate::tokio::RwLockReadGuard) of a lock without a rank.
+///
+/// ```
+/// # use lockorder::learned::tokio::{RwLock, RwLockReadGuard};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// fn sum(prices: RwLockReadGuard<'_, Vec<u32>>) -> u32 { prices.iter().sum() }
+/// assert_eq!(sum(RwLock::new(vec![3, 4]).read().await), 7);
+/// # }
+/// ```
 pub type RwLockReadGuard<'a, T> = crate::tokio::RwLockReadGuard<'a, Learned, T>;
 /// [`lockorder::tokio::RwLockWriteGuard`](crate::tokio::RwLockWriteGuard) of a lock without a rank.
+///
+/// ```
+/// # use lockorder::learned::tokio::{RwLock, RwLockWriteGuard};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// fn pop(mut prices: RwLockWriteGuard<'_, Vec<u32>>) -> Option<u32> { prices.pop() }
+/// assert_eq!(pop(RwLock::new(vec![3, 4]).write().await), Some(4));
+/// # }
+/// ```
 pub type RwLockWriteGuard<'a, T> = crate::tokio::RwLockWriteGuard<'a, Learned, T>;
 /// [`lockorder::tokio::OwnedMutexGuard`](crate::tokio::OwnedMutexGuard) of a lock without a rank.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use lockorder::learned::tokio::{Mutex, OwnedMutexGuard};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// struct Job { state: OwnedMutexGuard<u32> }
+/// let job = Job { state: Arc::new(Mutex::new(7)).lock_owned().await };
+/// assert_eq!(*job.state, 7);
+/// # }
+/// ```
 pub type OwnedMutexGuard<T> = crate::tokio::OwnedMutexGuard<Learned, T>;
 /// [`lockorder::tokio::OwnedRwLockReadGuard`](crate::tokio::OwnedRwLockReadGuard) of a lock without a rank.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use lockorder::learned::tokio::{OwnedRwLockReadGuard, RwLock};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// struct View { config: OwnedRwLockReadGuard<u32> }
+/// let view = View { config: Arc::new(RwLock::new(7)).read_owned().await };
+/// assert_eq!(*view.config, 7);
+/// # }
+/// ```
 pub type OwnedRwLockReadGuard<T> = crate::tokio::OwnedRwLockReadGuard<Learned, T>;
 /// [`lockorder::tokio::OwnedRwLockWriteGuard`](crate::tokio::OwnedRwLockWriteGuard) of a lock without a rank.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use lockorder::learned::tokio::{OwnedRwLockWriteGuard, RwLock};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// struct Edit { config: OwnedRwLockWriteGuard<u32> }
+/// let mut edit = Edit { config: Arc::new(RwLock::new(7)).write_owned().await };
+/// *edit.config += 1;
+/// # assert_eq!(*edit.config, 8);
+/// # }
+/// ```
 pub type OwnedRwLockWriteGuard<T> = crate::tokio::OwnedRwLockWriteGuard<Learned, T>;
 /// [`lockorder::tokio::SemaphorePermit`](crate::tokio::SemaphorePermit) of a semaphore without a rank.
+///
+/// ```
+/// # use lockorder::learned::tokio::{Semaphore, SemaphorePermit};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lockorder::AcquireError> {
+/// fn count(permit: &SemaphorePermit<'_>) -> usize { permit.num_permits() }
+/// assert_eq!(count(&Semaphore::new(5).acquire_many(2).await?), 2);
+/// # Ok(())
+/// # }
+/// ```
 pub type SemaphorePermit<'a> = crate::tokio::SemaphorePermit<'a, Learned>;
 /// [`lockorder::tokio::OwnedSemaphorePermit`](crate::tokio::OwnedSemaphorePermit) of a semaphore without a
 /// rank.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use lockorder::learned::tokio::{OwnedSemaphorePermit, Semaphore};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lockorder::AcquireError> {
+/// struct Upload { slot: OwnedSemaphorePermit }
+/// let upload = Upload { slot: Arc::new(Semaphore::new(5)).acquire_owned().await? };
+/// assert_eq!(upload.slot.num_permits(), 1);
+/// # Ok(())
+/// # }
+/// ```
 pub type OwnedSemaphorePermit = crate::tokio::OwnedSemaphorePermit<Learned>;
 
 learned! {

@@ -41,6 +41,25 @@ pub fn lock_many<L: Lockables>(locks: L) -> impl Future<Output = Result<L::Guard
 }
 
 /// An async lock that [`lock_many`] takes: a reference to a [`Mutex`], or a side of an [`RwLock`].
+///
+/// ```
+/// # lockorder::hierarchy! { Bank { level 1 { Account = "account" [keyed] } } }
+/// # use lockorder::SameKey;
+/// use lockorder::tokio::{Lockable, Mutex, lock_many};
+///
+/// async fn both<L: Lockable>(a: L, b: L) -> Result<[L::Guard; 2], SameKey> {
+///     lock_many([a, b]).await // the lower key first
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), SameKey> {
+/// let (ann, bob) = (Mutex::<Account, _>::keyed(2, 100), Mutex::<Account, _>::keyed(1, 0));
+/// let [ann, bob] = both(&ann, &bob).await?;
+/// assert_eq!(*ann + *bob, 100);
+/// # drop((ann, bob));
+/// # Ok(())
+/// # }
+/// ```
 pub trait Lockable: Copy {
     /// Its rank.
     type Rank: Rank<Keys: Sortable>;
@@ -81,6 +100,23 @@ lockable! {
 }
 
 /// What [`lock_many`] takes: a slice, an array or a tuple of [`Lockable`]s.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Config = "config" } level 2 { Cache = "cache" } } }
+/// # use lockorder::SameKey;
+/// use lockorder::tokio::{Lockables, Mutex, lock_many};
+///
+/// async fn under<L: Lockables>(locks: L, f: impl FnOnce(L::Guards)) -> Result<(), SameKey> {
+///     lock_many(locks).await.map(f)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), SameKey> {
+/// let (cache, config) = (Mutex::<Cache, u32>::new(1), Mutex::<Config, u32>::new(2));
+/// under((&cache, &config), |(cache, config)| assert_eq!(*cache + *config, 3)).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Lockables {
     /// Their guards, in the order given.
     type Guards;

@@ -49,6 +49,18 @@ access! {
 }
 
 impl<R: Rank, T> Mutex<R, T> {
+    /// As [`blocking_lock`](Self::blocking_lock), with a guard that owns its lock and may travel.
+    ///
+    /// # Panics
+    /// As [`blocking_lock`](Self::blocking_lock).
+    #[track_caller]
+    pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<R, T> {
+        let want = self.want(Exclusive);
+        let (raw, keep) = self.share();
+        let (inner, held) = want.by_task().take_blocking(|| raw.blocking_lock_owned());
+        OwnedMutexGuard::new(inner, keep, held)
+    }
+
     /// Whether anybody holds it now, or is about to.
     pub fn is_locked(&self) -> bool {
         self.raw().try_lock().is_err()
@@ -57,22 +69,87 @@ impl<R: Rank, T> Mutex<R, T> {
 
 guard! {
     /// Access to the value of a locked [`Mutex`]; releases the lock when dropped.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Queue = "queue" } } }
+    /// use lockorder::tokio::{Mutex, MutexGuard};
+    ///
+    /// fn take_all(mut queue: MutexGuard<'_, Queue, Vec<u32>>) -> Vec<u32> {
+    ///     std::mem::take(&mut *queue)
+    /// } // released here
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let queue = Mutex::<Queue, _>::new(vec![1, 2]);
+    /// assert_eq!(take_all(queue.lock().await), [1, 2]);
+    /// assert!(!queue.is_locked());
+    /// # }
+    /// ```
     MutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T, tokio::sync::MutexGuard<'a, T>, write
 }
 guard! {
     /// Access to a part of the value of a locked [`Mutex`]: see [`MutexGuard::map`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Account = "account" } } }
+    /// use lockorder::tokio::{MappedMutexGuard, Mutex, MutexGuard};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let account = Mutex::<Account, _>::new((100, "ann"));
+    /// let mut balance: MappedMutexGuard<'_, Account, u32> =
+    ///     MutexGuard::map(account.lock().await, |account| &mut account.0);
+    /// *balance -= 10;
+    /// drop(balance);
+    /// assert_eq!(*account.lock().await, (90, "ann"));
+    /// # }
+    /// ```
     MappedMutexGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     tokio::sync::MappedMutexGuard<'a, T>, write
 }
 guard! {
     /// Access to the value of a locked [`Mutex`] that it keeps alive; releases the lock when dropped, on
     /// whatever thread and in whatever task.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { File = "file" } } }
+    /// # use std::sync::Arc;
+    /// use lockorder::tokio::{Mutex, OwnedMutexGuard};
+    ///
+    /// struct Upload {
+    ///     file: OwnedMutexGuard<File, String>, // no lifetime
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let file = Arc::new(Mutex::<File, _>::new(String::new()));
+    /// let mut upload = Upload { file: Arc::clone(&file).lock_owned().await };
+    /// upload.file.push_str("begun");
+    /// assert!(file.is_locked());
+    /// # }
+    /// ```
     OwnedMutexGuard [R: Rank, T] [R, T] => T,
     tokio::sync::OwnedMutexGuard<T>, write, owned tokio::sync::Mutex<T>
 }
 guard! {
     /// Access to a part of the value of a locked [`Mutex`] that it keeps alive: see
     /// [`OwnedMutexGuard::map`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Account = "account" } } }
+    /// # use std::sync::Arc;
+    /// use lockorder::tokio::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let account = Arc::new(Mutex::<Account, (u32, &str)>::new((100, "ann")));
+    /// let guard = account.lock_owned().await;
+    /// let mut balance: OwnedMappedMutexGuard<Account, (u32, &str), u32> =
+    ///     OwnedMutexGuard::map(guard, |account| &mut account.0);
+    /// *balance -= 10;
+    /// assert_eq!(*balance, 90);
+    /// # }
+    /// ```
     OwnedMappedMutexGuard [R: Rank, T, U: ?Sized] [R, T, U] => U,
     tokio::sync::OwnedMappedMutexGuard<T, U>, write, owned tokio::sync::Mutex<T>
 }

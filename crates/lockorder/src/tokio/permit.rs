@@ -36,6 +36,22 @@ pub struct SemaphorePermit<'a, R: Rank> {
 
 /// Permits of a [`Semaphore`](super::Semaphore) that they keep alive; gives them back when dropped, on
 /// whatever thread and in whatever task.
+///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Slots = "slots" } } }
+/// # use std::sync::Arc;
+/// use lockorder::{hand_over, tokio::Semaphore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lockorder::AcquireError> {
+/// let slots = Arc::new(Semaphore::<Slots>::new(1));
+/// let permit = hand_over(Arc::clone(&slots).acquire_owned().await?);
+/// let upload = tokio::spawn(async move { drop(permit.take_over()) });
+/// upload.await.unwrap();
+/// assert_eq!(slots.available_permits(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "if unused the permits are given back at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedSemaphorePermit<R: Rank> {

@@ -60,27 +60,99 @@ impl<R: Rank, T> RwLock<R, T> {
 
 guard! {
     /// Shared access to the value of a [`RwLock`], or to a part of it; releases the lock when dropped.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// use lockorder::tokio::{RwLock, RwLockReadGuard};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let config = RwLock::<Config, _>::new((443, "example.org"));
+    /// let port: RwLockReadGuard<'_, Config, u16> =
+    ///     RwLockReadGuard::map(config.read().await, |config| &config.0);
+    /// assert_eq!(*port, 443);
+    /// # }
+    /// ```
     RwLockReadGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T, tokio::sync::RwLockReadGuard<'a, T>, read
 }
 guard! {
     /// Exclusive access to the value of a [`RwLock`]; releases the lock when dropped.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Routes = "routes" } } }
+    /// use lockorder::tokio::{RwLock, RwLockWriteGuard};
+    ///
+    /// fn add(mut routes: RwLockWriteGuard<'_, Routes, Vec<u32>>, route: u32) {
+    ///     routes.push(route);
+    /// } // released here
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let routes = RwLock::<Routes, _>::new(vec![1]);
+    /// add(routes.write().await, 2);
+    /// assert_eq!(*routes.read().await, [1, 2]);
+    /// # }
+    /// ```
     RwLockWriteGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     tokio::sync::RwLockWriteGuard<'a, T>, write
 }
 guard! {
     /// Exclusive access to a part of the value of a [`RwLock`]: see [`RwLockWriteGuard::map`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// use lockorder::tokio::{RwLock, RwLockMappedWriteGuard, RwLockWriteGuard};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let config = RwLock::<Config, _>::new((80, "example.org"));
+    /// let mut port: RwLockMappedWriteGuard<'_, Config, u16> =
+    ///     RwLockWriteGuard::map(config.write().await, |config| &mut config.0);
+    /// *port = 443;
+    /// drop(port);
+    /// assert_eq!(*config.read().await, (443, "example.org"));
+    /// # }
+    /// ```
     RwLockMappedWriteGuard ['a, R: Rank, T: ?Sized] ['a, R, T] => T,
     tokio::sync::RwLockMappedWriteGuard<'a, T>, write
 }
 guard! {
     /// Shared access to the value of a [`RwLock`] that it keeps alive; releases the lock when dropped, on
     /// whatever thread and in whatever task.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// # use std::sync::Arc;
+    /// use lockorder::tokio::{OwnedRwLockReadGuard, RwLock};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let config = Arc::new(RwLock::<Config, _>::new(443));
+    /// let guard: OwnedRwLockReadGuard<Config, u16> = config.read_owned().await;
+    /// assert_eq!(*guard, 443); // it has the last `Arc` of the lock
+    /// # }
+    /// ```
     OwnedRwLockReadGuard [R: Rank, T] [R, T] => T,
     tokio::sync::OwnedRwLockReadGuard<T>, read, owned tokio::sync::RwLock<T>
 }
 guard! {
     /// Exclusive access to the value of a [`RwLock`] that it keeps alive; releases the lock when dropped,
     /// on whatever thread and in whatever task.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// # use std::sync::Arc;
+    /// use lockorder::tokio::{OwnedRwLockWriteGuard, RwLock};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let config = Arc::new(RwLock::<Config, _>::new(80));
+    /// let mut guard: OwnedRwLockWriteGuard<Config, u16> = config.write_owned().await;
+    /// *guard = 443;
+    /// let guard = guard.downgrade(); // others may read from here on
+    /// assert_eq!(*guard, 443);
+    /// # }
+    /// ```
     OwnedRwLockWriteGuard [R: Rank, T] [R, T] => T,
     tokio::sync::OwnedRwLockWriteGuard<T>, write, owned tokio::sync::RwLock<T>
 }
@@ -88,12 +160,43 @@ guard! {
 guard! {
     /// Shared access to a part of the value of a [`RwLock`] that it keeps alive: see
     /// [`OwnedRwLockReadGuard::map`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// # use std::sync::Arc;
+    /// use lockorder::tokio::{OwnedRwLockMappedReadGuard, OwnedRwLockReadGuard, RwLock};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let config = Arc::new(RwLock::<Config, (u16, &str)>::new((443, "example.org")));
+    /// let guard = config.read_owned().await;
+    /// let port: OwnedRwLockMappedReadGuard<Config, (u16, &str), u16> =
+    ///     OwnedRwLockReadGuard::map(guard, |config| &config.0);
+    /// assert_eq!(*port, 443);
+    /// # }
+    /// ```
     OwnedRwLockMappedReadGuard [R: Rank, T, U: ?Sized] [R, T, U] => U,
     tokio::sync::OwnedRwLockReadGuard<T, U>, read, owned tokio::sync::RwLock<T>
 }
 guard! {
     /// Exclusive access to a part of the value of a [`RwLock`] that it keeps alive: see
     /// [`OwnedRwLockWriteGuard::map`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Config = "config" } } }
+    /// # use std::sync::Arc;
+    /// use lockorder::tokio::{OwnedRwLockMappedWriteGuard, OwnedRwLockWriteGuard, RwLock};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let config = Arc::new(RwLock::<Config, (u16, &str)>::new((80, "example.org")));
+    /// let guard = config.write_owned().await;
+    /// let mut port: OwnedRwLockMappedWriteGuard<Config, (u16, &str), u16> =
+    ///     OwnedRwLockWriteGuard::map(guard, |config| &mut config.0);
+    /// *port = 443;
+    /// assert_eq!(*port, 443);
+    /// # }
+    /// ```
     OwnedRwLockMappedWriteGuard [R: Rank, T, U: ?Sized] [R, T, U] => U,
     tokio::sync::OwnedRwLockMappedWriteGuard<T, U>, write, owned tokio::sync::RwLock<T>
 }
@@ -130,6 +233,20 @@ map_both! {
 
 impl<'a, R: Rank, T: ?Sized> RwLockWriteGuard<'a, R, T> {
     /// Lets readers in, without letting another writer in before.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Routes = "routes" } } }
+    /// # use lockorder::tokio::RwLock;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let routes = RwLock::<Routes, _>::new(vec![1]);
+    /// let mut guard = routes.write().await;
+    /// guard.push(2);
+    /// let guard = guard.downgrade();
+    /// assert_eq!(*guard, [1, 2]);
+    /// assert!(!routes.is_locked_exclusive());
+    /// # }
+    /// ```
     pub fn downgrade(mut self) -> RwLockReadGuard<'a, R, T> {
         self.held.change(Mode::Shared);
         RwLockReadGuard::new(self.inner.downgrade(), self.held)

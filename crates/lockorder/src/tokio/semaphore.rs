@@ -56,6 +56,19 @@ impl<R: Rank<Keys = Unkeyed>> Semaphore<R> {
 impl<R: Rank<Keys = Keyed>> Semaphore<R> {
     /// A semaphore of a keyed class: of two such the one with the lower key is acquired first.
     ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Host = "host" [keyed] } } }
+    /// # use lockorder::tokio::Semaphore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lockorder::AcquireError> {
+    /// let hosts = [1, 2].map(|key| Semaphore::<Host>::keyed(key, 4));
+    /// let from = hosts[0].acquire().await?; // the lower key first
+    /// let to = hosts[1].acquire().await?;
+    /// # drop((from, to));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Panics
     /// If `permits` exceeds [`tokio::sync::Semaphore::MAX_PERMITS`].
     pub const fn keyed(key: u64, permits: usize) -> Self {
@@ -96,6 +109,21 @@ impl<R: Rank> Semaphore<R> {
 
     /// Waits for `n` permits at once, as [`acquire`](Self::acquire) does for one.
     ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Slots = "slots" } } }
+    /// # use lockorder::{testing::Collector, tokio::Semaphore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lockorder::AcquireError> {
+    /// let slots = Semaphore::<Slots>::new(5);
+    /// drop(slots.acquire_many(2).await?); // waits with both or with none
+    /// let collector = Collector::new();
+    /// let one_by_one = async { drop((slots.acquire().await, slots.acquire().await)) };
+    /// collector.watch(one_by_one).await; // two that wait so, with one each, wait for ever
+    /// assert_eq!(collector.take().len(), usize::from(lockorder::ENFORCING));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`AcquireError::Closed`].
     ///
@@ -131,6 +159,19 @@ impl<R: Rank> Semaphore<R> {
     }
 
     /// Waits for a permit for `limit` at most.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Slots = "slots" } } }
+    /// # use std::time::Duration;
+    /// # use lockorder::tokio::Semaphore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let slots = Semaphore::<Slots>::new(0);
+    /// let error = slots.acquire_within(Duration::from_millis(1)).await.unwrap_err();
+    /// println!("{error}"); // no lock within 1ms: slots (level 1), 1 permit, at ..
+    /// # assert!(error.timed_out().is_some());
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`AcquireError::TimedOut`], which says who holds permits, or [`AcquireError::Closed`].
@@ -170,6 +211,17 @@ impl<R: Rank> Semaphore<R> {
 
     /// Takes a permit if one is free. Cannot wait, so it is never a violation.
     ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Slots = "slots" } } }
+    /// use lockorder::tokio::{Semaphore, TryAcquireError};
+    ///
+    /// let slots = Semaphore::<Slots>::new(1);
+    /// let slot = slots.try_acquire()?;
+    /// assert_eq!(slots.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
+    /// # drop(slot);
+    /// # Ok::<_, TryAcquireError>(())
+    /// ```
+    ///
     /// # Errors
     /// If none is free, or the semaphore is closed.
     #[track_caller]
@@ -189,6 +241,20 @@ impl<R: Rank> Semaphore<R> {
     }
 
     /// As [`acquire`](Self::acquire), with a permit that owns its semaphore and may travel.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Slots = "slots" } } }
+    /// # use std::sync::Arc;
+    /// # use lockorder::tokio::Semaphore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lockorder::AcquireError> {
+    /// let slots = Arc::new(Semaphore::<Slots>::new(2));
+    /// let slot = Arc::clone(&slots).acquire_owned().await?;
+    /// tokio::spawn(async move { drop(slot) }).await.unwrap(); // given back by the task
+    /// assert_eq!(slots.available_permits(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`AcquireError::Closed`].
@@ -293,6 +359,16 @@ impl<R: Rank> Semaphore<R> {
 
     /// Waits for a permit outside of async code: stops the thread.
     ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Slots = "slots" } } }
+    /// # use lockorder::tokio::Semaphore;
+    /// let slots = Semaphore::<Slots>::new(2);
+    /// let slot = slots.blocking_acquire()?; // no runtime here
+    /// assert_eq!(slots.available_permits(), 1);
+    /// # drop(slot);
+    /// # Ok::<_, lockorder::AcquireError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AcquireError::Closed`].
     ///
@@ -321,6 +397,14 @@ impl<R: Rank> Semaphore<R> {
     }
 
     /// Takes up to `n` free permits away for good, and says how many it took.
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Slots = "slots" } } }
+    /// # use lockorder::tokio::Semaphore;
+    /// let slots = Semaphore::<Slots>::new(3);
+    /// assert_eq!(slots.forget_permits(5), 3); // no more than were free
+    /// assert_eq!(slots.available_permits(), 0);
+    /// ```
     pub fn forget_permits(&self, n: usize) -> usize {
         self.raw().forget_permits(n)
     }
@@ -332,6 +416,14 @@ impl<R: Rank> Semaphore<R> {
 
     /// Adds permits that nobody held.
     ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Started = "started" } } }
+    /// # use lockorder::tokio::Semaphore;
+    /// let started = Semaphore::<Started>::new(0);
+    /// started.add_permits(1); // lets one of those who wait go on
+    /// assert!(started.try_acquire().is_ok());
+    /// ```
+    ///
     /// # Panics
     /// If the sum exceeds [`tokio::sync::Semaphore::MAX_PERMITS`].
     pub fn add_permits(&self, n: usize) {
@@ -339,6 +431,17 @@ impl<R: Rank> Semaphore<R> {
     }
 
     /// Lets every waiter, now and from now on, fail with [`AcquireError::Closed`].
+    ///
+    /// ```
+    /// # lockorder::hierarchy! { App { level 1 { Slots = "slots" } } }
+    /// # use lockorder::{AcquireError, tokio::Semaphore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let slots = Semaphore::<Slots>::new(5);
+    /// slots.close(); // shutting down
+    /// assert!(matches!(slots.acquire().await, Err(AcquireError::Closed(_))));
+    /// # }
+    /// ```
     pub fn close(&self) {
         self.raw().close();
     }

@@ -44,6 +44,21 @@ where
 
 /// As [`tokio::task::spawn_local`], with a handle as that of [`spawn`].
 ///
+/// ```
+/// # lockorder::hierarchy! { App { level 1 { Cache = "cache" } } }
+/// use std::rc::Rc;
+///
+/// use lockorder::tokio::{Mutex, spawn_local};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let cache = Rc::new(Mutex::<Cache, u32>::new(7)); // stays on this thread
+/// let local = tokio::task::LocalSet::new();
+/// let task = async { spawn_local(async move { *cache.lock().await }).await };
+/// assert_eq!(local.run_until(task).await.unwrap(), 7);
+/// # }
+/// ```
+///
 /// # Panics
 /// Outside of a [`tokio::task::LocalSet`].
 #[track_caller]
@@ -85,6 +100,20 @@ where
 }
 
 /// A [`tokio::task::JoinHandle`] that tells the checker who waits for the task.
+///
+/// ```
+/// use lockorder::tokio::{JoinHandle, spawn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let jobs: Vec<JoinHandle<u32>> = (0..3).map(|n| spawn(async move { n * n })).collect();
+/// let mut sum = 0;
+/// for job in jobs {
+///     sum += job.await.unwrap(); // what this task holds counts for the job now
+/// }
+/// assert_eq!(sum, 5);
+/// # }
+/// ```
 #[must_use = "dropping it detaches the task"]
 pub struct JoinHandle<T> {
     inner: tokio::task::JoinHandle<T>,
