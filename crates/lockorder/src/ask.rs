@@ -244,12 +244,11 @@ impl Ask {
     }
 
     /// The error of a wait that ended without the lock, and its WARN event.
-    #[cold]
+    // Part by part: a whole one is written to memory, and that before the lock is even tried.
+    #[inline(always)]
     pub(crate) fn timed_out(self, waited: Duration) -> AcquireError {
-        let holders = checker::holders(&self);
-        let timed_out = TimedOut { wanted: self.wanted(), waited, holders };
-        checker::timed_out(&timed_out);
-        AcquireError::TimedOut(Box::new(timed_out))
+        let Self { class, key, instance, mode, site, keeper } = self;
+        timed_out(class, key, instance, mode, site, keeper, waited)
     }
 
     /// The error of a semaphore that was closed.
@@ -270,4 +269,21 @@ impl Ask {
             held_for: None,
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn timed_out(
+    class: &'static Class,
+    key: u64,
+    instance: usize,
+    mode: Mode,
+    site: Site,
+    keeper: Keeper,
+    waited: Duration,
+) -> AcquireError {
+    let ask = Ask { class, key, instance, mode, site, keeper };
+    let timed_out = TimedOut { wanted: ask.wanted(), waited, holders: checker::holders(&ask) };
+    checker::timed_out(&timed_out);
+    AcquireError::TimedOut(Box::new(timed_out))
 }
