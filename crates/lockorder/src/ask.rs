@@ -190,6 +190,12 @@ impl Ask {
                 None => Err(self.timed_out(limit)),
             },
             None => {
+                if let Some(place) = checker::admit_known(&self) {
+                    return match take(limit) {
+                        Some(guard) => Ok((guard, place.hold(&self))),
+                        None => Err(self.timed_out(limit)),
+                    };
+                }
                 // Before the check: who begins to wait for this thread after it must see this.
                 let _blocked = checker::blocked(self);
                 let asked = self.check();

@@ -45,7 +45,10 @@ impl Held {
         Self
     }
 
-    pub(crate) fn check_change(&self, _: Mode, _: Site) {}
+    #[inline(always)]
+    pub(crate) fn check_change(&self, _: Mode, _: Site) -> Option<Blocked> {
+        None
+    }
 
     pub(crate) fn away<T>(&mut self, _: Site, unlocked: impl FnOnce(&dyn Fn()) -> T) -> T {
         unlocked(&|| ())

@@ -217,27 +217,28 @@ async fn a_task_that_waits_already_is_checked_when_somebody_waits_for_it() {
     child.await.unwrap();
 }
 
-#[tokio::test]
-async fn a_thread_that_is_blocked_already_is_reported_to_who_waits_for_it() {
-    let lock = Arc::new(lockorder::Mutex::<Middle, u32>::new(0));
+/// What is reported of a thread that is blocked by what `hold` has, which waits in it, once a task that holds a
+/// later lock begins to wait for that thread.
+async fn found_of_blocked_thread(
+    hold: impl FnOnce(&dyn Fn()) + Send + 'static,
+    take: impl FnOnce() + Send + 'static,
+) -> Vec<ViolationKind> {
     let (held, wait) = std::sync::mpsc::channel();
     let (release, go) = std::sync::mpsc::channel();
-    let holder = std::thread::spawn({
-        let lock = Arc::clone(&lock);
-        move || {
-            let _guard = lock.lock();
+    let holder = std::thread::spawn(move || {
+        hold(&|| {
             held.send(()).unwrap();
             go.recv().unwrap();
-        }
+        });
     });
     wait.recv().unwrap();
     let (begins, begun) = std::sync::mpsc::channel();
     let collector = Collector::new();
     let child = spawn_blocking({
-        let (lock, collector) = (Arc::clone(&lock), collector.clone());
+        let collector = collector.clone();
         move || {
             begins.send(()).unwrap();
-            collector.run(|| drop(lock.lock()));
+            collector.run(take);
         }
     });
     begun.recv().unwrap();
@@ -251,10 +252,77 @@ async fn a_thread_that_is_blocked_already_is_reported_to_who_waits_for_it() {
         assert!(collector.watch(waits).await.is_err(), "the lock is held");
         found = kinds(&collector);
     }
-    assert!(found.iter().all(|kind| *kind == ViolationKind::Order), "{found:?}");
     release.send(()).unwrap();
     holder.join().unwrap();
     child.await.unwrap();
+    found
+}
+
+#[tokio::test]
+async fn a_thread_that_is_blocked_already_is_reported_to_who_waits_for_it() {
+    let lock = Arc::new(lockorder::Mutex::<Middle, u32>::new(0));
+    let held = Arc::clone(&lock);
+    let hold = move |wait: &dyn Fn()| {
+        let _guard = held.lock();
+        wait();
+    };
+    let found = found_of_blocked_thread(hold, move || drop(lock.lock())).await;
+    assert!(found.iter().all(|kind| *kind == ViolationKind::Order), "{found:?}");
+}
+
+#[tokio::test]
+async fn so_is_one_that_upgrades_its_guard() {
+    let lock = Arc::new(lockorder::RwLock::<Middle, u32>::new(0));
+    let held = Arc::clone(&lock);
+    let hold = move |wait: &dyn Fn()| {
+        let _reader = held.read();
+        wait();
+    };
+    let take = move || {
+        let shared = lock.upgradable_read();
+        drop(lockorder::RwLockUpgradableReadGuard::upgrade(shared));
+    };
+    let found = found_of_blocked_thread(hold, take).await;
+    assert!(found.iter().all(|kind| *kind == ViolationKind::Order), "{found:?}");
+}
+
+#[cfg(feature = "dashmap")]
+#[tokio::test]
+async fn so_is_one_that_is_blocked_by_a_map() {
+    let map: Arc<lockorder::dashmap::DashMap<Middle, u32, u32>> =
+        Arc::new([(1, 1)].into_iter().collect());
+    let held = Arc::clone(&map);
+    let hold = move |wait: &dyn Fn()| {
+        let _entry = held.get_mut(&1);
+        wait();
+    };
+    let found = found_of_blocked_thread(hold, move || _ = map.insert(1, 2)).await;
+    assert!(found.iter().all(|kind| *kind == ViolationKind::Order), "{found:?}");
+}
+
+#[cfg(feature = "dashmap")]
+#[tokio::test]
+async fn one_that_works_inside_a_map_is_not_blocked_by_it() {
+    let map: Arc<lockorder::dashmap::DashMap<Middle, u32, u32>> =
+        Arc::new([(1, 1)].into_iter().collect());
+    let (begins, begun) = std::sync::mpsc::channel();
+    let (finish, finished) = std::sync::mpsc::channel();
+    let collector = Collector::new();
+    let child = spawn_blocking(move || {
+        map.alter(&1, |_, value| {
+            begins.send(()).unwrap();
+            finished.recv().unwrap();
+            value + 1
+        });
+    });
+    begun.recv().unwrap();
+    let later = Mutex::<Inner, _>::new(0);
+    let _later = later.lock().await;
+    let mut child = std::pin::pin!(child);
+    assert!(collector.watch(tokio::time::timeout(Duration::ZERO, &mut child)).await.is_err());
+    finish.send(()).unwrap();
+    collector.watch(child).await.unwrap();
+    assert_eq!(kinds(&collector), []);
 }
 
 #[tokio::test]

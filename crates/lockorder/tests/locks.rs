@@ -337,9 +337,12 @@ fn arc_guards_outlive_the_borrow_of_their_lock() {
             lock_arc_within, try_lock_arc_for, try_lock_arc_until;
         FairMutex::<Middle, _>::new(7) => lock_arc, try_lock_arc,
             lock_arc_within, try_lock_arc_for, try_lock_arc_until;
-        ReentrantMutex::<Middle, _>::new(7) => lock_arc, try_lock_arc;
+        ReentrantMutex::<Middle, _>::new(7) => lock_arc, try_lock_arc,
+            lock_arc_within, try_lock_arc_for, try_lock_arc_until;
         RwLock::<Middle, _>::new(7) => read_arc, try_read_arc,
             read_arc_within, try_read_arc_for, try_read_arc_until;
+        RwLock::<Middle, _>::new(7) => read_arc_recursive, try_read_recursive_arc,
+            read_arc_recursive_within, try_read_arc_recursive_for, try_read_arc_recursive_until;
         RwLock::<Middle, _>::new(7) => upgradable_read_arc, try_upgradable_read_arc,
             upgradable_read_arc_within, try_upgradable_read_arc_for, try_upgradable_read_arc_until;
         RwLock::<Many, _>::keyed(1, 7) => write_arc, try_write_arc,
@@ -369,6 +372,11 @@ fn an_owned_upgradable_guard_becomes_exclusive_and_shared_again() {
     let shared = ArcRwLockWriteGuard::downgrade_to_upgradable(exclusive);
     let exclusive = ArcRwLockUpgradableReadGuard::try_upgrade_for(shared, NOW).unwrap();
     assert!(lock.is_locked_exclusive());
+    let mut shared = ArcRwLockWriteGuard::downgrade_to_upgradable(exclusive);
+    shared.with_upgraded(|value| *value += 1);
+    assert_eq!(*shared, 8);
+    let exclusive = ArcRwLockUpgradableReadGuard::try_upgrade_until(shared, Instant::now());
+    let exclusive = exclusive.unwrap();
     drop(exclusive);
     let shared = lock.upgradable_read_arc();
     let later = inner.lock();

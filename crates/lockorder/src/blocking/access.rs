@@ -3,7 +3,7 @@
 /// Gives a lock the methods of one side of it, around those of the wrapped lock with the same names.
 macro_rules! access {
     (
-        $lock:ident, $raw:ty, $guard:ident, $how:expr, $what:literal:
+        $lock:ident, $guard:ident, $how:expr, $what:literal:
         $untimed:ident, $timed:ident, $within:ident, $try:ident, $try_for:ident, $try_until:ident
     ) => {
         impl<R: $crate::Rank, T> $lock<R, T> {
@@ -85,8 +85,8 @@ macro_rules! access {
 /// As `access!`, for the guards that own their lock.
 macro_rules! access_arc {
     (
-        $lock:ident, $raw:ty, $guard:ident, $how:expr, $what:literal:
-        $arc:ident, $within:ident, $try_arc:ident, $try_for:ident, $try_until:ident
+        $lock:ident, $guard:ident, $how:expr, $what:literal:
+        $arc:ident, $timed:ident, $within:ident, $try_arc:ident, $try_for:ident, $try_until:ident
     ) => {
         impl<R: $crate::Rank, T> $lock<R, T> {
             #[doc = concat!("Waits for ", $what, ", with a guard that keeps the lock alive.")]
@@ -98,6 +98,18 @@ macro_rules! access_arc {
                 let (raw, keep) = self.share();
                 let (inner, held) = self.want($how).by_thread().take(|| raw.$arc());
                 $guard::new(inner, keep, held)
+            }
+
+            #[doc = concat!("As [`", stringify!($arc), "`](Self::", stringify!($arc), "), for the time of its hierarchy.")]
+            ///
+            /// # Errors
+            /// [`AcquireError::TimedOut`](crate::AcquireError::TimedOut), which says who holds the lock.
+            ///
+            /// # Panics
+            #[doc = concat!("As [`", stringify!($arc), "`](Self::", stringify!($arc), ").")]
+            #[track_caller]
+            pub fn $timed(self: &std::sync::Arc<Self>) -> Result<$guard<R, T>, $crate::AcquireError> {
+                self.$within(<R::Hierarchy as $crate::Hierarchy>::table().timeout())
             }
 
             #[doc = concat!("As [`", stringify!($arc), "`](Self::", stringify!($arc), "), for `limit` at most.")]

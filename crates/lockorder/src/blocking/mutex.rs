@@ -50,20 +50,20 @@ share!(Mutex, parking_lot::Mutex<T>);
 share!(FairMutex, parking_lot::FairMutex<T>);
 
 access! {
-    Mutex, parking_lot::Mutex<T>, MutexGuard, Exclusive, "the lock":
+    Mutex, MutexGuard, Exclusive, "the lock":
     lock, lock_timed, lock_within, try_lock, try_lock_for, try_lock_until
 }
 access! {
-    FairMutex, parking_lot::FairMutex<T>, FairMutexGuard, Exclusive, "the lock":
+    FairMutex, FairMutexGuard, Exclusive, "the lock":
     lock, lock_timed, lock_within, try_lock, try_lock_for, try_lock_until
 }
 access_arc! {
-    Mutex, parking_lot::Mutex<T>, ArcMutexGuard, Exclusive, "the lock":
-    lock_arc, lock_arc_within, try_lock_arc, try_lock_arc_for, try_lock_arc_until
+    Mutex, ArcMutexGuard, Exclusive, "the lock":
+    lock_arc, lock_arc_timed, lock_arc_within, try_lock_arc, try_lock_arc_for, try_lock_arc_until
 }
 access_arc! {
-    FairMutex, parking_lot::FairMutex<T>, ArcFairMutexGuard, Exclusive, "the lock":
-    lock_arc, lock_arc_within, try_lock_arc, try_lock_arc_for, try_lock_arc_until
+    FairMutex, ArcFairMutexGuard, Exclusive, "the lock":
+    lock_arc, lock_arc_timed, lock_arc_within, try_lock_arc, try_lock_arc_for, try_lock_arc_until
 }
 
 macro_rules! is_locked {

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytemuck::TransparentWrapper;
 
@@ -89,6 +89,12 @@ impl<R: Rank, T> ReentrantMutex<R, T> {
         self.lock_within(limit).ok()
     }
 
+    /// As [`try_lock_for`](Self::try_lock_for), until a point in time.
+    #[track_caller]
+    pub fn try_lock_until(&self, end: Instant) -> Option<ReentrantMutexGuard<'_, R, T>> {
+        self.try_lock_for(end.saturating_duration_since(Instant::now()))
+    }
+
     /// Takes the lock if it is free or the caller's. Cannot block, so it is never a violation.
     #[track_caller]
     pub fn try_lock(&self) -> Option<ReentrantMutexGuard<'_, R, T>> {
@@ -109,6 +115,57 @@ impl<R: Rank, T> ReentrantMutex<R, T> {
             false => ask.take(|| raw.lock_arc()),
         };
         ArcReentrantMutexGuard::new(inner, keep, held)
+    }
+
+    /// As [`lock_timed`](Self::lock_timed), with a guard that keeps the lock alive.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds the lock.
+    ///
+    /// # Panics
+    /// As [`lock`](Self::lock).
+    #[track_caller]
+    pub fn lock_arc_timed(self: &Arc<Self>) -> Result<ArcReentrantMutexGuard<R, T>, AcquireError> {
+        self.lock_arc_within(R::Hierarchy::table().timeout())
+    }
+
+    /// As [`lock_within`](Self::lock_within), with a guard that keeps the lock alive.
+    ///
+    /// # Errors
+    /// [`AcquireError::TimedOut`], which says who holds the lock.
+    ///
+    /// # Panics
+    /// As [`lock`](Self::lock).
+    #[track_caller]
+    pub fn lock_arc_within(
+        self: &Arc<Self>,
+        limit: Duration,
+    ) -> Result<ArcReentrantMutexGuard<R, T>, AcquireError> {
+        if self.is_owned_by_current_thread() {
+            return Ok(self.lock_arc());
+        }
+        let (raw, keep) = self.share();
+        let ask = self.want(Exclusive).by_thread();
+        let (inner, held) = ask.take_within(limit, |limit| raw.try_lock_arc_for(limit))?;
+        Ok(ArcReentrantMutexGuard::new(inner, keep, held))
+    }
+
+    /// As [`lock_arc_within`](Self::lock_arc_within), without the reason.
+    #[track_caller]
+    pub fn try_lock_arc_for(
+        self: &Arc<Self>,
+        limit: Duration,
+    ) -> Option<ArcReentrantMutexGuard<R, T>> {
+        self.lock_arc_within(limit).ok()
+    }
+
+    /// As [`try_lock_arc_for`](Self::try_lock_arc_for), until a point in time.
+    #[track_caller]
+    pub fn try_lock_arc_until(
+        self: &Arc<Self>,
+        end: Instant,
+    ) -> Option<ArcReentrantMutexGuard<R, T>> {
+        self.try_lock_arc_for(end.saturating_duration_since(Instant::now()))
     }
 
     /// As [`try_lock`](Self::try_lock), with a guard that keeps the lock alive.

@@ -80,9 +80,9 @@ impl Awaited {
         }
     }
 
-    /// The task is blocked by a lock, or no longer.
-    pub(super) fn blocked(&self, by: Option<Ask>) {
-        self.0.lock().blocked = by;
+    /// The task is blocked by a lock, or no longer. Returns what it was blocked by before.
+    pub(super) fn blocked(&self, by: Option<Ask>) -> Option<Ask> {
+        std::mem::replace(&mut self.0.lock().blocked, by)
     }
 
     /// Calls a function in the name of the task that runs it.

@@ -18,7 +18,7 @@ use super::family::Family;
 use super::local::Tag;
 use super::pool;
 use super::registry::Id;
-use super::slot::{Record, Slot, State};
+use super::slot::{Record, Slot};
 use super::sync::{AtomicU64, AtomicUsize, Ordering};
 use crate::ask::Ask;
 
@@ -46,8 +46,8 @@ pub(super) struct Block {
     more: [OnceLock<Box<[Slot]>>; DOUBLINGS],
 }
 
-/// The slots below it may be live, those from it on are free; and whether the classes in them do not rise.
-/// One that is less than a number of slots is that of fewer slots, in which they rise.
+/// The slots below it may be live, those from it on are free; and in the top bit, whether the block is mixed: so
+/// `top < n` says that there are fewer than `n` slots, and that their classes rise.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Top(usize);
 
@@ -61,10 +61,6 @@ impl Top {
 
     const fn len(self) -> usize {
         self.0 & !Self::MIXED
-    }
-
-    const fn is_mixed(self) -> bool {
-        self.0 & Self::MIXED != 0
     }
 }
 
@@ -104,7 +100,7 @@ impl Block {
     #[cfg(feature = "tokio")]
     #[inline(always)]
     pub(super) fn is_clear(&'static self) -> bool {
-        self.live().0 == Top::EMPTY
+        self.live() == Top::EMPTY
     }
 
     /// Where a lock belongs that is surely above everything held, or `None` if a longer look is needed;
@@ -141,25 +137,16 @@ impl Block {
 
     /// Where a lock belongs that was found to break nothing, or was only tried. For the owner.
     pub(super) fn place(&'static self, ask: &Ask, id: Id) -> Place {
-        let len = self.live().0.len();
+        let len = self.live().len();
         if len >= FIRST && is_boundary(len) {
             if let Some(hole) = (0..len).find(|&i| !self.slot(i).state().is_live()) {
                 // A chain of hand-over-hand locks goes on below, and does not grow for ever.
-                self.top.store(Top::mixed(len).0, Ordering::Relaxed);
-                return Place { block: self, slot: self.slot(hole), top: Top::mixed(hole + 1), id };
+                return Place { block: self, slot: self.slot(hole), top: Top::mixed(len), id };
             }
         }
         let rises = self.rises(len, ask, id);
         let top = if rises { Top(len + 1) } else { Top::mixed(len + 1) };
         Place { block: self, slot: self.slot(len), top, id }
-    }
-
-    /// Where a lock belongs that breaks nothing, whatever is below it; `None` if holes should be looked for. For
-    /// the owner.
-    pub(super) fn place_any(&'static self, id: Id) -> Option<Place> {
-        let len = self.live().0.len();
-        let top = if len == 0 { Top(1) } else { Top::mixed(len + 1) };
-        (len < FIRST).then(|| Place { block: self, slot: &self.first[len], top, id })
     }
 
     /// Whether the live slots rise, and up to this lock.
@@ -188,7 +175,7 @@ impl Block {
 
     /// The slots that are live, from below. For the owner.
     pub(super) fn live_slots(&'static self) -> impl Iterator<Item = &'static Slot> {
-        (0..self.live().0.len()).map(|i| self.slot(i)).filter(|slot| slot.state().is_live())
+        (0..self.live().len()).map(|i| self.slot(i)).filter(|slot| slot.state().is_live())
     }
 
     /// Whether nothing is live, in it and in branches of it. Exact for the owner; for others, true of some
@@ -206,21 +193,20 @@ impl Block {
     /// Passes what one branch took on to another holder. For the owner.
     #[cfg(feature = "tokio")]
     pub(super) fn retag(&'static self, from: Tag, to: Tag) {
-        (0..self.live().0.len()).for_each(|i| self.slot(i).retag(from, to));
+        (0..self.live().len()).for_each(|i| self.slot(i).retag(from, to));
     }
 
-    /// The top without what was cleared on it, and the state of the slot there if it is not empty.
+    /// The top without what was cleared on it.
     #[inline(always)]
-    fn live(&'static self) -> (Top, State) {
+    fn live(&'static self) -> Top {
         let mut top = self.top.load(Ordering::Relaxed);
         while Top(top).len() != 0 {
-            let state = self.slot(Top(top).len() - 1).state();
-            if state.is_live() {
-                return (Top(top), state);
+            if self.slot(Top(top).len() - 1).state().is_live() {
+                return Top(top);
             }
             top -= 1;
         }
-        (Top::EMPTY, State::NONE)
+        Top::EMPTY
     }
 
     #[inline(always)]
@@ -247,10 +233,7 @@ impl Place {
         if !slot.fill(ask, id, tag, since) {
             return block.fill_above(top.len(), *ask, id, tag, since);
         }
-        match top.is_mixed() {
-            true => block.raise_mixed(top.len()),
-            false => block.top.store(top.0, Ordering::Relaxed),
-        }
+        block.top.store(top.0, Ordering::Relaxed);
         slot
     }
 }
@@ -271,17 +254,11 @@ impl Block {
             let slot = self.slot(len);
             len += 1;
             if slot.fill(&ask, id, tag, since) {
-                self.raise_mixed(len);
+                let len = len.max(Top(self.top.load(Ordering::Relaxed)).len());
+                self.top.store(Top::mixed(len).0, Ordering::Relaxed);
                 return slot;
             }
         }
-    }
-
-    /// One more is live below `len`, and may not rise above the others, or may have others above it.
-    #[cold]
-    fn raise_mixed(&self, len: usize) {
-        let len = Top(self.top.load(Ordering::Relaxed)).len().max(len);
-        self.top.store(Top::mixed(len).0, Ordering::Relaxed);
     }
 }
 

@@ -42,8 +42,9 @@ pub(super) fn reports(ask: &Ask, except: Option<&'static Slot>) -> bool {
     true
 }
 
-/// Where a lock of the thread belongs, if an order that was judged before allows it and nothing else counts.
-pub(super) fn admit_known(ask: &Ask) -> Option<Place> {
+/// Where a thread's lock belongs, if an order that was judged before allows it and nothing else counts: the
+/// second fastest path.
+pub(crate) fn admit_known(ask: &Ask) -> Option<Place> {
     let block = local::known_thread()?;
     let base = ask.class.table.quick.load(Ordering::Relaxed);
     if base == 0 {
@@ -51,7 +52,7 @@ pub(super) fn admit_known(ask: &Ask) -> Option<Place> {
     }
     let id = base + ask.class.position();
     let order = order_in(block, ask, id)?;
-    (order.is_empty() || order.admits(id)).then(|| block.place_any(id)).flatten()
+    (order.is_empty() || order.admits(id)).then(|| block.place(ask, id))
 }
 
 /// Reports that a condition variable is waited for while any other lock is held.

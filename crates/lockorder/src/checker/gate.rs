@@ -54,6 +54,8 @@ pub(super) fn clear(bit: u32) {
 /// Asks `tracing` to be told who listens, if this was not done yet. For slow paths.
 pub(super) fn ask_once() {
     if has(UNASKED) && !ASKED.swap(true, Ordering::Relaxed) {
+        // First: what is asked is somebody's code, and may panic.
+        clear(UNASKED);
         callsite::register(&LISTENERS);
         // What `tracing` says at registration is what the caller's subscriber says. If it has none, that of
         // another thread may listen.
@@ -61,7 +63,6 @@ pub(super) fn ask_once() {
         if has_none && LevelFilter::current() >= LevelFilter::DEBUG {
             set(EVENTS);
         }
-        clear(UNASKED);
     }
 }
 

@@ -159,6 +159,11 @@ mod futures {
         with(|local| local.branch().or_else(|| local.base()))
     }
 
+    /// Turns the thread to the task that is polled now, if it was another's.
+    pub(in super::super) fn arrive() {
+        with(|local| _ = local.known_base());
+    }
+
     /// The block of the task that is polled now, or of the thread's own future.
     #[inline]
     pub(in super::super) fn base() -> Option<&'static Block> {
@@ -289,7 +294,7 @@ mod futures {
 pub(super) type Waiters = super::awaited::Awaited;
 #[cfg(feature = "tokio")]
 pub(super) use futures::{
-    admit_to_task, awaited, base, holder, lineage, only_block, tag, task, within,
+    admit_to_task, arrive, awaited, base, holder, lineage, only_block, tag, task, within,
 };
 
 #[cfg(not(feature = "tokio"))]
@@ -310,7 +315,7 @@ mod no_futures {
     pub(in super::super) enum Waiters {}
 
     impl Waiters {
-        pub(in super::super) fn blocked(&self, _: Option<Ask>) {
+        pub(in super::super) fn blocked(&self, _: Option<Ask>) -> Option<Ask> {
             match *self {}
         }
     }

@@ -2,12 +2,12 @@
 //!
 //! `slot` is one held lock, `block` those of one holder, `family` the branches of one task; `pool` owns the
 //! blocks, `local` and `tasks` find the block of whoever is running, `registry` numbers the classes, `known`
-//! remembers what was judged, `say` tells. `gate` is the word that keeps all that away from a lock that
-//! needs no more than one comparison.
+//! remembers what was judged, `say` tells. `gate` keeps all that away from a lock that needs no more than
+//! one comparison.
 //!
 //! Lock types call [`admit`] before they block and fill the [`Place`] it returned once they have the lock;
-//! where it returns none, [`check`] and [`hold`] do the same with all the time they need. Then they drop
-//! the [`Held`].
+//! where it returns none, [`admit_known`] may after a walk over what is held, and else [`check`] and [`hold`]
+//! do the same with all the time they need. Then they drop the [`Held`].
 
 #[cfg(feature = "tokio")]
 mod awaited;
@@ -40,6 +40,7 @@ pub(crate) use awaited::Awaited;
 pub(crate) use block::Place;
 #[cfg(feature = "tokio")]
 pub use branch::Branch;
+pub(crate) use examine::admit_known;
 pub(crate) use say::timed_out;
 use slot::{Record, Slot};
 pub(crate) use snapshot::{holders, snapshot};
@@ -90,14 +91,6 @@ pub(crate) fn admit(ask: &Ask) -> Option<Place> {
     }
 }
 
-/// The place of a lock that is known to break nothing under locks of other tables: the second fastest path.
-pub(crate) fn admit_known(ask: &Ask) -> Option<Place> {
-    match ask.keeper {
-        Keeper::Thread => examine::admit_known(ask),
-        Keeper::Task => None,
-    }
-}
-
 impl Place {
     /// Records the acquired lock.
     #[inline(always)]
@@ -123,22 +116,33 @@ pub(crate) fn check(ask: Ask) -> Asked {
 #[inline(always)]
 pub(crate) fn arrive() {
     if gate::has(gate::TASKS) {
-        local::base();
+        local::arrive();
     }
 }
 
 /// Says that the thread is blocked by a lock, for as long as this lives, to whoever waits for it.
+pub(crate) fn blocked(ask: Ask) -> Blocked {
+    if local::is_reporting() {
+        return Blocked(Vec::new());
+    }
+    let tell = |awaited: local::Waiters| {
+        let before = awaited.blocked(Some(ask));
+        (awaited, before)
+    };
+    Blocked(local::awaited().into_iter().map(tell).collect())
+}
+
+/// Who was told that the thread is blocked, and what it was blocked by before: what is locked meanwhile, by
+/// what is told of events, may block it too.
 #[must_use]
-pub(crate) fn blocked(ask: Ask) -> impl Drop {
-    struct Blocked(Vec<local::Waiters>);
-    impl Drop for Blocked {
-        fn drop(&mut self) {
-            self.0.iter().for_each(|awaited| awaited.blocked(None));
+pub(crate) struct Blocked(Vec<(local::Waiters, Option<Ask>)>);
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        for (awaited, before) in self.0.drain(..) {
+            awaited.blocked(before);
         }
     }
-    let awaited = local::awaited();
-    awaited.iter().for_each(|awaited| awaited.blocked(Some(ask)));
-    Blocked(awaited)
 }
 
 /// Records the acquired lock.
@@ -221,26 +225,33 @@ impl Held {
         self.change(all);
     }
 
-    /// Checks a wait for the same lock in another mode: what else is held counts.
-    pub(crate) fn check_change(&self, mode: Mode, site: Site) {
+    /// Checks a wait for the same lock in another mode: what else is held counts. The wait lasts as long as what
+    /// is returned.
+    pub(crate) fn check_change(&self, mode: Mode, site: Site) -> Option<Blocked> {
         let parted = Parted(self.slot.and_then(Slot::read));
-        if let Some(ask) = parted.ask(site) {
-            examine::reports(&Ask { mode, ..ask }, self.slot);
-        }
+        let ask = Ask { mode, ..parted.ask(site)? };
+        let blocked = blocked(ask);
+        examine::reports(&ask, self.slot);
+        Some(blocked)
     }
 
     /// Runs `unlocked`, which releases the lock and waits for it again. It is given what checks the second
     /// wait, to be called before it begins.
     pub(crate) fn away<T>(&mut self, site: Site, unlocked: impl FnOnce(&dyn Fn()) -> T) -> T {
         let Some(ask) = self.part().ask(site) else { return unlocked(&|| ()) };
-        let back = Back { held: self, ask, asked: Cell::new(Asked::NEVER) };
-        unlocked(&|| back.asked.set(check(back.ask)))
+        let back =
+            Back { held: self, ask, asked: Cell::new(Asked::NEVER), blocked: Cell::default() };
+        unlocked(&|| {
+            back.blocked.set(Some(blocked(ask)));
+            back.asked.set(check(ask));
+        })
     }
 
     /// As [`away`](Self::away) for a condition variable: nothing else may be held while it is waited for.
     pub(crate) fn wait<T>(&mut self, site: Site, wait: impl FnOnce() -> T) -> T {
         let Some(ask) = self.part().ask(site) else { return wait() };
-        let back = Back { held: self, ask, asked: Cell::new(Asked::NEVER) };
+        let back =
+            Back { held: self, ask, asked: Cell::new(Asked::NEVER), blocked: Cell::default() };
         back.asked.set(check_wait(&ask));
         wait()
     }
@@ -265,10 +276,12 @@ struct Back<'a> {
     held: &'a mut Held,
     ask: Ask,
     asked: Cell<Asked>,
+    blocked: Cell<Option<Blocked>>,
 }
 
 impl Drop for Back<'_> {
     fn drop(&mut self) {
+        self.blocked.take();
         *self.held = hold(self.ask, self.asked.get());
     }
 }

@@ -20,7 +20,7 @@ use crate::report::{Acquisition, Mode, Site};
 pub(super) struct Slot {
     state: AtomicU64,
     site: AtomicCell<Option<Site>>,
-    /// For its holder.
+    /// The address of what is in `site`, where a look at it is cheaper than a store: see `set_site`.
     site_address: AtomicUsize,
     instance: AtomicUsize,
     /// Of a keyed class.
@@ -248,9 +248,6 @@ const fn keeper(state: u64) -> Keeper {
 pub(super) struct State(u64);
 
 impl State {
-    /// That of a slot in which nothing ever was.
-    pub(super) const NONE: Self = Self(0);
-
     #[inline(always)]
     pub(super) fn is_live(self) -> bool {
         self.0 & LIVE != 0

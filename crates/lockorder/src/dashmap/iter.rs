@@ -106,7 +106,7 @@ macro_rules! iter {
             type Item = $item<'a, R, K, V>;
 
             fn next(&mut self) -> Option<Self::Item> {
-                self.held.check_change(Mode::$mode, self.site);
+                let _blocked = self.held.check_change(Mode::$mode, self.site);
                 let inner = self.inner.next()?;
                 Some($item { inner, held: Arc::clone(&self.held), rank: PhantomData })
             }

@@ -7,7 +7,7 @@ use std::panic::Location;
 use super::{Entry, Iter, IterMut, Ref, RefMulti, RefMut};
 use crate::ask::{Exclusive, How, Shared, Want};
 use crate::cell::{Beside, Cell, Keying, placed};
-use crate::checker::{self, Held};
+use crate::checker::{self, Blocked, Held};
 use crate::learned::{Learned, Placed};
 use crate::report::Site;
 use crate::{Keyed, Rank, Unkeyed};
@@ -77,7 +77,7 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        let (inner, held) = self.enter(Shared, Location::caller(), |map| map.get(key));
+        let (inner, held) = self.enter(Shared, Location::caller(), |map, _blocked| map.get(key));
         Some(Ref::new(inner?, held))
     }
 
@@ -87,14 +87,16 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        let (inner, held) = self.enter(Exclusive, Location::caller(), |map| map.get_mut(key));
+        let (inner, held) =
+            self.enter(Exclusive, Location::caller(), |map, _blocked| map.get_mut(key));
         Some(RefMut::new(inner?, held))
     }
 
     /// The place of a key, whether it has a value or not.
     #[track_caller]
     pub fn entry(&self, key: K) -> Entry<'_, R, K, V> {
-        let (inner, held) = self.enter(Exclusive, Location::caller(), |map| map.entry(key));
+        let (inner, held) =
+            self.enter(Exclusive, Location::caller(), |map, _blocked| map.entry(key));
         Entry::new(inner, held)
     }
 
@@ -108,7 +110,7 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     /// Gives a key a value, and returns the one that it had.
     #[track_caller]
     pub fn insert(&self, key: K, value: V) -> Option<V> {
-        self.during(Exclusive, Location::caller(), |map| map.insert(key, value))
+        self.during(Exclusive, Location::caller(), |map, _blocked| map.insert(key, value))
     }
 
     /// Takes a key out.
@@ -117,7 +119,7 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        self.during(Exclusive, Location::caller(), |map| map.remove(key))
+        self.during(Exclusive, Location::caller(), |map, _blocked| map.remove(key))
     }
 
     /// Takes a key out if `condition` says so.
@@ -130,7 +132,12 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        self.during(Exclusive, Location::caller(), |map| map.remove_if(key, condition))
+        self.during(Exclusive, Location::caller(), |map, blocked| {
+            map.remove_if(key, |key, value| {
+                drop(blocked);
+                condition(key, value)
+            })
+        })
     }
 
     /// Whether a key has a value.
@@ -139,7 +146,7 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        self.during(Shared, Location::caller(), |map| map.contains_key(key))
+        self.during(Shared, Location::caller(), |map, _blocked| map.contains_key(key))
     }
 
     /// What `look` makes of the value of a key.
@@ -152,7 +159,12 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        self.during(Shared, Location::caller(), |map| map.view(key, look))
+        self.during(Shared, Location::caller(), |map, blocked| {
+            map.view(key, |key, value| {
+                drop(blocked);
+                look(key, value)
+            })
+        })
     }
 
     /// Replaces the value of a key by what `change` makes of it.
@@ -161,55 +173,72 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     where
         K: Borrow<Q>,
     {
-        self.during(Exclusive, Location::caller(), |map| map.alter(key, change));
+        self.during(Exclusive, Location::caller(), |map, blocked| {
+            map.alter(key, |key, value| {
+                drop(blocked);
+                change(key, value)
+            });
+        });
     }
 
     /// Replaces all values by what `change` makes of them.
     #[track_caller]
-    pub fn alter_all(&self, change: impl FnMut(&K, V) -> V) {
-        self.during(Exclusive, Location::caller(), |map| map.alter_all(change));
+    pub fn alter_all(&self, mut change: impl FnMut(&K, V) -> V) {
+        self.during(Exclusive, Location::caller(), |map, blocked| {
+            let mut blocked = Some(blocked);
+            map.alter_all(|key, value| {
+                blocked.take();
+                change(key, value)
+            });
+        });
     }
 
     /// Takes out all for which `keep` is false.
     #[track_caller]
-    pub fn retain(&self, keep: impl FnMut(&K, &mut V) -> bool) {
-        self.during(Exclusive, Location::caller(), |map| map.retain(keep));
+    pub fn retain(&self, mut keep: impl FnMut(&K, &mut V) -> bool) {
+        self.during(Exclusive, Location::caller(), |map, blocked| {
+            let mut blocked = Some(blocked);
+            map.retain(|key, value| {
+                blocked.take();
+                keep(key, value)
+            });
+        });
     }
 
     /// Takes out everything.
     #[track_caller]
     pub fn clear(&self) {
-        self.during(Exclusive, Location::caller(), Raw::clear);
+        self.during(Exclusive, Location::caller(), |map, _blocked| map.clear());
     }
 
     /// Gives back memory that is not needed.
     #[track_caller]
     pub fn shrink_to_fit(&self) {
-        self.during(Exclusive, Location::caller(), Raw::shrink_to_fit);
+        self.during(Exclusive, Location::caller(), |map, _blocked| map.shrink_to_fit());
     }
 
     /// How many entries there are.
     #[track_caller]
     pub fn len(&self) -> usize {
-        self.during(Shared, Location::caller(), Raw::len)
+        self.during(Shared, Location::caller(), |map, _blocked| map.len())
     }
 
     /// Whether there is none.
     #[track_caller]
     pub fn is_empty(&self) -> bool {
-        self.during(Shared, Location::caller(), Raw::is_empty)
+        self.during(Shared, Location::caller(), |map, _blocked| map.is_empty())
     }
 
     /// For how many entries there is room.
     #[track_caller]
     pub fn capacity(&self) -> usize {
-        self.during(Shared, Location::caller(), Raw::capacity)
+        self.during(Shared, Location::caller(), |map, _blocked| map.capacity())
     }
 
     /// All entries, shard by shard. The iterator is a held lock as long as it or one of its items lives.
     #[track_caller]
     pub fn iter(&self) -> Iter<'_, R, K, V, S> {
-        let (inner, held) = self.enter(Shared, Location::caller(), Raw::iter);
+        let (inner, held) = self.enter(Shared, Location::caller(), |map, _blocked| map.iter());
         Iter::new(inner, held)
     }
 
@@ -217,27 +246,34 @@ impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> DashMap<R, K, V, S> {
     /// lives.
     #[track_caller]
     pub fn iter_mut(&self) -> IterMut<'_, R, K, V, S> {
-        let (inner, held) = self.enter(Exclusive, Location::caller(), Raw::iter_mut);
+        let (inner, held) =
+            self.enter(Exclusive, Location::caller(), |map, _blocked| map.iter_mut());
         IterMut::new(inner, held)
     }
 
     /// Calls into the map with its class on the record, as what it runs of the program's own code may lock.
-    fn during<T>(&self, how: impl How, site: Site, call: impl FnOnce(&Raw<K, V, S>) -> T) -> T {
+    fn during<T>(
+        &self,
+        how: impl How,
+        site: Site,
+        call: impl FnOnce(&Raw<K, V, S>, Blocked) -> T,
+    ) -> T {
         self.enter(how, site, call).0
     }
 
-    /// Calls into the map, for something that holds a lock of it.
+    /// Calls into the map, for something that holds a lock of it. Whoever waits for the thread is told that the
+    /// map may block it until the second argument of `call` is dropped.
     fn enter<'a, T>(
         &'a self,
         how: impl How,
         site: Site,
-        call: impl FnOnce(&'a Raw<K, V, S>) -> T,
+        call: impl FnOnce(&'a Raw<K, V, S>, Blocked) -> T,
     ) -> (T, Held) {
         let name = R::Keys::name(&self.0);
         let ask = Want::<R, _>::new(self.raw(), name, how, site).by_thread();
-        let _blocked = checker::blocked(ask);
+        let blocked = checker::blocked(ask);
         let ((), held) = ask.take(|| ());
-        (call(self.raw()), held)
+        (call(self.raw(), blocked), held)
     }
 }
 
@@ -271,6 +307,13 @@ impl<R: Rank<Keys = Unkeyed>, K: Eq + Hash, V, S: Default + BuildHasher + Clone>
 {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         Self(entries.into_iter().collect())
+    }
+}
+
+impl<R: Rank, K: Eq + Hash, V, S: BuildHasher + Clone> Extend<(K, V)> for DashMap<R, K, V, S> {
+    /// Adds entries: no lock is needed where nobody else has the map.
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        R::Keys::lock_mut(&mut self.0).extend(entries);
     }
 }
 

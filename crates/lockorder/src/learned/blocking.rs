@@ -66,71 +66,52 @@ learned! {
     cell OnceCell<T> of crate::OnceCell
 }
 
+/// The methods that need the `Arc` of the lock, around those of the ranked type.
 macro_rules! arc {
     ($lock:ident: $(
-        $arc:ident, $try_arc:ident $(, $within:ident, $try_for:ident, $try_until:ident)?
+        $arc:ident, $timed:ident, $within:ident, $try:ident, $try_for:ident, $try_until:ident
             => $guard:ident;
     )+) => {
         impl<T> $lock<T> {$(
-            #[doc = concat!("As the method of the ranked type: `", stringify!($arc), "`.")]
-            ///
-            /// # Panics
-            /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
-            #[track_caller]
-            pub fn $arc(self: &Arc<Self>) -> $guard<Learned, T> {
-                Self::peel_arc(Arc::clone(self)).$arc()
-            }
-
-            #[doc = concat!("As the method of the ranked type: `", stringify!($try_arc), "`.")]
-            #[track_caller]
-            pub fn $try_arc(self: &Arc<Self>) -> Option<$guard<Learned, T>> {
-                Self::peel_arc(Arc::clone(self)).$try_arc()
-            }
-
-            $(
-                #[doc = concat!("As the method of the ranked type: `", stringify!($within), "`.")]
-                ///
-                /// # Errors
-                /// [`AcquireError::TimedOut`], which says who holds the lock.
-                ///
-                /// # Panics
-                /// If the acquisition could deadlock and the [`Policy`](crate::Policy) is `Panic`.
-                #[track_caller]
-                pub fn $within(
-                    self: &Arc<Self>,
-                    limit: Duration,
-                ) -> Result<$guard<Learned, T>, AcquireError> {
-                    Self::peel_arc(Arc::clone(self)).$within(limit)
-                }
-
-                #[doc = concat!("As the method of the ranked type: `", stringify!($try_for), "`.")]
-                #[track_caller]
-                pub fn $try_for(self: &Arc<Self>, limit: Duration) -> Option<$guard<Learned, T>> {
-                    Self::peel_arc(Arc::clone(self)).$try_for(limit)
-                }
-
-                #[doc = concat!("As the method of the ranked type: `", stringify!($try_until), "`.")]
-                #[track_caller]
-                pub fn $try_until(self: &Arc<Self>, end: Instant) -> Option<$guard<Learned, T>> {
-                    Self::peel_arc(Arc::clone(self)).$try_until(end)
-                }
-            )?
+            arc!(@ $arc() -> $guard<Learned, T>);
+            arc!(@ $timed() -> Result<$guard<Learned, T>, AcquireError>);
+            arc!(@ $within(limit: Duration) -> Result<$guard<Learned, T>, AcquireError>);
+            arc!(@ $try() -> Option<$guard<Learned, T>>);
+            arc!(@ $try_for(limit: Duration) -> Option<$guard<Learned, T>>);
+            arc!(@ $try_until(end: Instant) -> Option<$guard<Learned, T>>);
         )+}
     };
+    (@ $method:ident($($arg:ident: $ty:ty)?) -> $returns:ty) => {
+        #[doc = concat!("As the method of the ranked type: `", stringify!($method), "`.")]
+        ///
+        /// # Errors
+        /// As that method, if it returns any.
+        ///
+        /// # Panics
+        /// If it waits and that could deadlock, and the [`Policy`](crate::Policy) is `Panic`.
+        #[track_caller]
+        pub fn $method(self: &Arc<Self> $(, $arg: $ty)?) -> $returns {
+            Self::peel_arc(Arc::clone(self)).$method($($arg)?)
+        }
+    };
 }
-arc!(Mutex: lock_arc, try_lock_arc,
-    lock_arc_within, try_lock_arc_for, try_lock_arc_until => ArcMutexGuard;);
-arc!(FairMutex: lock_arc, try_lock_arc,
-    lock_arc_within, try_lock_arc_for, try_lock_arc_until => ArcFairMutexGuard;);
-arc!(ReentrantMutex: lock_arc, try_lock_arc => ArcReentrantMutexGuard;);
+arc!(Mutex: lock_arc, lock_arc_timed, lock_arc_within,
+    try_lock_arc, try_lock_arc_for, try_lock_arc_until => ArcMutexGuard;);
+arc!(FairMutex: lock_arc, lock_arc_timed, lock_arc_within,
+    try_lock_arc, try_lock_arc_for, try_lock_arc_until => ArcFairMutexGuard;);
+arc!(ReentrantMutex: lock_arc, lock_arc_timed, lock_arc_within,
+    try_lock_arc, try_lock_arc_for, try_lock_arc_until => ArcReentrantMutexGuard;);
 arc!(RwLock:
-    read_arc, try_read_arc,
-        read_arc_within, try_read_arc_for, try_read_arc_until => ArcRwLockReadGuard;
-    upgradable_read_arc, try_upgradable_read_arc,
-        upgradable_read_arc_within, try_upgradable_read_arc_for, try_upgradable_read_arc_until
+    read_arc, read_arc_timed, read_arc_within,
+        try_read_arc, try_read_arc_for, try_read_arc_until => ArcRwLockReadGuard;
+    read_arc_recursive, read_arc_recursive_timed, read_arc_recursive_within,
+        try_read_recursive_arc, try_read_arc_recursive_for, try_read_arc_recursive_until
+        => ArcRwLockReadGuard;
+    upgradable_read_arc, upgradable_read_arc_timed, upgradable_read_arc_within,
+        try_upgradable_read_arc, try_upgradable_read_arc_for, try_upgradable_read_arc_until
         => ArcRwLockUpgradableReadGuard;
-    write_arc, try_write_arc,
-        write_arc_within, try_write_arc_for, try_write_arc_until => ArcRwLockWriteGuard;
+    write_arc, write_arc_timed, write_arc_within,
+        try_write_arc, try_write_arc_for, try_write_arc_until => ArcRwLockWriteGuard;
 );
 
 /// [`lockorder::MutexGuard`](crate::MutexGuard) of a lock without a rank.

@@ -36,6 +36,37 @@ pub type RefMut<'a, K, V> = crate::dashmap::RefMut<'a, Learned, K, V>;
 /// ```
 pub type Entry<'a, K, V> = crate::dashmap::Entry<'a, Learned, K, V>;
 
+/// [`lockorder::dashmap::Iter`](crate::dashmap::Iter) of a map without a rank.
+///
+/// ```
+/// # use lockorder::learned::dashmap::{DashMap, Iter};
+/// fn sum(entries: Iter<'_, &str, u32>) -> u32 {
+///     entries.map(|entry| *entry.value()).sum()
+/// }
+/// assert_eq!(sum(DashMap::new().iter()), 0);
+/// ```
+pub type Iter<'a, K, V, S = RandomState> = crate::dashmap::Iter<'a, Learned, K, V, S>;
+/// [`lockorder::dashmap::IterMut`](crate::dashmap::IterMut) of a map without a rank.
+///
+/// ```
+/// # use lockorder::learned::dashmap::{DashMap, IterMut};
+/// fn reset(entries: IterMut<'_, &str, u32>) {
+///     entries.for_each(|mut entry| *entry = 0);
+/// }
+/// reset(DashMap::new().iter_mut());
+/// ```
+pub type IterMut<'a, K, V, S = RandomState> = crate::dashmap::IterMut<'a, Learned, K, V, S>;
+/// [`lockorder::dashmap::RefMulti`](crate::dashmap::RefMulti) of a map without a rank.
+///
+/// ```
+/// # use lockorder::learned::dashmap::{DashMap, RefMulti};
+/// fn is_new(entry: &RefMulti<'_, &str, u32>) -> bool {
+///     *entry.value() == 0
+/// }
+/// assert!(!DashMap::new().iter().any(|entry| is_new(&entry)));
+/// ```
+pub type RefMulti<'a, K, V> = crate::dashmap::RefMulti<'a, Learned, K, V>;
+
 /// A [`lockorder::dashmap::DashMap`](crate::dashmap::DashMap) without a rank.
 ///
 /// ```
@@ -100,6 +131,14 @@ impl<K: Eq + Hash, V, S: Default + BuildHasher + Clone> Default for DashMap<K, V
     }
 }
 
+impl<K: Eq + Hash, V, S: BuildHasher + Clone> Extend<(K, V)> for DashMap<K, V, S> {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        self.0.extend(entries);
+    }
+}
+
+/// A map that is collected is made by the standard library, in the same place as all others, so no order is
+/// learned with it. One that is made by a name or in a place of its own and then extended has an order.
 impl<K: Eq + Hash, V, S: Default + BuildHasher + Clone> FromIterator<(K, V)> for DashMap<K, V, S> {
     #[track_caller]
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
@@ -117,8 +156,8 @@ impl<K: Eq + Hash, V, S: BuildHasher + Clone> IntoIterator for DashMap<K, V, S> 
 }
 
 impl<'a, K: Eq + Hash, V, S: BuildHasher + Clone> IntoIterator for &'a DashMap<K, V, S> {
-    type Item = crate::dashmap::RefMulti<'a, Learned, K, V>;
-    type IntoIter = crate::dashmap::Iter<'a, Learned, K, V, S>;
+    type Item = RefMulti<'a, K, V>;
+    type IntoIter = Iter<'a, K, V, S>;
 
     #[track_caller]
     fn into_iter(self) -> Self::IntoIter {

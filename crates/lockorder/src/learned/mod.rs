@@ -24,7 +24,7 @@
 //! two of one rank are: where a program holds two of them at once, they need a keyed rank.
 //!
 //! The place is where `new` is called. `#[derive(Default)]` calls it for all fields in one place, so give
-//! those names; and `.map(Mutex::new)` calls it inside the standard library, where it says nothing: such a
+//! those names; and `.map(Mutex::new)` and `collect` call it inside the standard library, where it says nothing: such a
 //! lock is only checked against itself and against ranks. Write `.map(|value| Mutex::new(value))`.
 //!
 //! With checks off they are the plain locks, and know neither place nor name: their time-outs say

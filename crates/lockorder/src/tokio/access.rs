@@ -3,7 +3,7 @@
 /// Gives a lock the methods of one side of it, around those of the wrapped lock with the same names.
 macro_rules! access {
     (
-        $lock:ident, $raw:ty, $guard:ident, $owned:ident, $how:expr, $what:literal:
+        $lock:ident, $guard:ident, $owned:ident, $how:expr, $what:literal:
         $untimed:ident, $timed:ident, $within:ident, $try:ident, $blocking:ident,
         $untimed_owned:ident, $timed_owned:ident, $within_owned:ident, $try_owned:ident
     ) => {

@@ -43,7 +43,7 @@ lock!(Mutex, tokio::sync::Mutex<T>, tokio::sync::Mutex::const_new);
 share!(Mutex, tokio::sync::Mutex<T>);
 
 access! {
-    Mutex, tokio::sync::Mutex<T>, MutexGuard, OwnedMutexGuard, Exclusive, "the lock":
+    Mutex, MutexGuard, OwnedMutexGuard, Exclusive, "the lock":
     lock, lock_timed, lock_within, try_lock, blocking_lock,
     lock_owned, lock_owned_timed, lock_owned_within, try_lock_owned
 }

@@ -40,12 +40,12 @@ lock!(RwLock, tokio::sync::RwLock<T>, tokio::sync::RwLock::const_new);
 share!(RwLock, tokio::sync::RwLock<T>);
 
 access! {
-    RwLock, tokio::sync::RwLock<T>, RwLockReadGuard, OwnedRwLockReadGuard, Shared, "shared access":
+    RwLock, RwLockReadGuard, OwnedRwLockReadGuard, Shared, "shared access":
     read, read_timed, read_within, try_read, blocking_read,
     read_owned, read_owned_timed, read_owned_within, try_read_owned
 }
 access! {
-    RwLock, tokio::sync::RwLock<T>, RwLockWriteGuard, OwnedRwLockWriteGuard, Exclusive,
+    RwLock, RwLockWriteGuard, OwnedRwLockWriteGuard, Exclusive,
     "exclusive access":
     write, write_timed, write_within, try_write, blocking_write,
     write_owned, write_owned_timed, write_owned_within, try_write_owned

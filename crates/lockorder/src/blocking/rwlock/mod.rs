@@ -39,38 +39,44 @@ lock!(RwLock, parking_lot::RwLock<T>, parking_lot::const_rwlock);
 share!(RwLock, parking_lot::RwLock<T>);
 
 access! {
-    RwLock, parking_lot::RwLock<T>, RwLockReadGuard, Shared, "shared access":
+    RwLock, RwLockReadGuard, Shared, "shared access":
     read, read_timed, read_within, try_read, try_read_for, try_read_until
 }
 access! {
-    RwLock, parking_lot::RwLock<T>, RwLockReadGuard, Recursive,
+    RwLock, RwLockReadGuard, Recursive,
     "shared access, past waiting writers if somebody reads already,":
     read_recursive, read_recursive_timed, read_recursive_within,
     try_read_recursive, try_read_recursive_for, try_read_recursive_until
 }
 access! {
-    RwLock, parking_lot::RwLock<T>, RwLockUpgradableReadGuard, Upgradable,
+    RwLock, RwLockUpgradableReadGuard, Upgradable,
     "shared access that can become exclusive":
     upgradable_read, upgradable_read_timed, upgradable_read_within,
     try_upgradable_read, try_upgradable_read_for, try_upgradable_read_until
 }
 access! {
-    RwLock, parking_lot::RwLock<T>, RwLockWriteGuard, Exclusive, "exclusive access":
+    RwLock, RwLockWriteGuard, Exclusive, "exclusive access":
     write, write_timed, write_within, try_write, try_write_for, try_write_until
 }
 access_arc! {
-    RwLock, parking_lot::RwLock<T>, ArcRwLockReadGuard, Shared, "shared access":
-    read_arc, read_arc_within, try_read_arc, try_read_arc_for, try_read_arc_until
+    RwLock, ArcRwLockReadGuard, Shared, "shared access":
+    read_arc, read_arc_timed, read_arc_within, try_read_arc, try_read_arc_for, try_read_arc_until
 }
 access_arc! {
-    RwLock, parking_lot::RwLock<T>, ArcRwLockUpgradableReadGuard, Upgradable,
+    RwLock, ArcRwLockReadGuard, Recursive,
+    "shared access, past waiting writers if somebody reads already,":
+    read_arc_recursive, read_arc_recursive_timed, read_arc_recursive_within,
+    try_read_recursive_arc, try_read_arc_recursive_for, try_read_arc_recursive_until
+}
+access_arc! {
+    RwLock, ArcRwLockUpgradableReadGuard, Upgradable,
     "shared access that can become exclusive":
-    upgradable_read_arc, upgradable_read_arc_within,
+    upgradable_read_arc, upgradable_read_arc_timed, upgradable_read_arc_within,
     try_upgradable_read_arc, try_upgradable_read_arc_for, try_upgradable_read_arc_until
 }
 access_arc! {
-    RwLock, parking_lot::RwLock<T>, ArcRwLockWriteGuard, Exclusive, "exclusive access":
-    write_arc, write_arc_within, try_write_arc, try_write_arc_for, try_write_arc_until
+    RwLock, ArcRwLockWriteGuard, Exclusive, "exclusive access":
+    write_arc, write_arc_timed, write_arc_within, try_write_arc, try_write_arc_for, try_write_arc_until
 }
 
 impl<R: Rank, T> RwLock<R, T> {

@@ -55,7 +55,7 @@ impl<'a, R: Rank, T: ?Sized> RwLockUpgradableReadGuard<'a, R, T> {
     /// If the wait could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn upgrade(mut this: Self) -> RwLockWriteGuard<'a, R, T> {
-        this.held.check_change(Mode::Exclusive, Location::caller());
+        let _blocked = this.held.check_change(Mode::Exclusive, Location::caller());
         let inner = parking_lot::RwLockUpgradableReadGuard::upgrade(this.inner);
         this.held.change(Mode::Exclusive);
         RwLockWriteGuard::new(inner, this.held)
@@ -98,7 +98,7 @@ impl<'a, R: Rank, T: ?Sized> RwLockUpgradableReadGuard<'a, R, T> {
         mut this: Self,
         limit: Duration,
     ) -> Result<RwLockWriteGuard<'a, R, T>, Self> {
-        this.held.check_change(Mode::Exclusive, Location::caller());
+        let _blocked = this.held.check_change(Mode::Exclusive, Location::caller());
         match parking_lot::RwLockUpgradableReadGuard::try_upgrade_for(this.inner, limit) {
             Ok(inner) => {
                 this.held.change(Mode::Exclusive);
@@ -137,9 +137,14 @@ impl<'a, R: Rank, T: ?Sized> RwLockUpgradableReadGuard<'a, R, T> {
     /// As [`upgrade`](Self::upgrade).
     #[track_caller]
     pub fn with_upgraded<U>(&mut self, f: impl FnOnce(&mut T) -> U) -> U {
-        self.held.check_change(Mode::Exclusive, Location::caller());
+        let blocked = self.held.check_change(Mode::Exclusive, Location::caller());
         let inner = &mut self.inner;
-        self.held.during(Mode::Exclusive, || inner.with_upgraded(f))
+        self.held.during(Mode::Exclusive, || {
+            inner.with_upgraded(|value| {
+                drop(blocked);
+                f(value)
+            })
+        })
     }
 
     /// Gives up the right to become exclusive.
@@ -175,7 +180,7 @@ impl<R: Rank, T> ArcRwLockUpgradableReadGuard<R, T> {
     /// If the wait could deadlock and the [`Policy`](crate::Policy) is `Panic`.
     #[track_caller]
     pub fn upgrade(mut this: Self) -> ArcRwLockWriteGuard<R, T> {
-        this.held.check_change(Mode::Exclusive, Location::caller());
+        let _blocked = this.held.check_change(Mode::Exclusive, Location::caller());
         let inner = parking_lot::ArcRwLockUpgradableReadGuard::upgrade(this.inner);
         this.held.change(Mode::Exclusive);
         ArcRwLockWriteGuard::new(inner, this.keep, this.held)
@@ -207,7 +212,7 @@ impl<R: Rank, T> ArcRwLockUpgradableReadGuard<R, T> {
         mut this: Self,
         limit: Duration,
     ) -> Result<ArcRwLockWriteGuard<R, T>, Self> {
-        this.held.check_change(Mode::Exclusive, Location::caller());
+        let _blocked = this.held.check_change(Mode::Exclusive, Location::caller());
         match parking_lot::ArcRwLockUpgradableReadGuard::try_upgrade_for(this.inner, limit) {
             Ok(inner) => {
                 this.held.change(Mode::Exclusive);
@@ -215,6 +220,34 @@ impl<R: Rank, T> ArcRwLockUpgradableReadGuard<R, T> {
             }
             Err(inner) => Err(Self::new(inner, this.keep, this.held)),
         }
+    }
+
+    /// Waits for the readers to leave, until a point in time.
+    ///
+    /// # Errors
+    /// The guard itself.
+    ///
+    /// # Panics
+    /// As [`upgrade`](Self::upgrade).
+    #[track_caller]
+    pub fn try_upgrade_until(this: Self, end: Instant) -> Result<ArcRwLockWriteGuard<R, T>, Self> {
+        Self::try_upgrade_for(this, end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Runs `f` with exclusive access, once the readers have left.
+    ///
+    /// # Panics
+    /// As [`upgrade`](Self::upgrade).
+    #[track_caller]
+    pub fn with_upgraded<U>(&mut self, f: impl FnOnce(&mut T) -> U) -> U {
+        let blocked = self.held.check_change(Mode::Exclusive, Location::caller());
+        let inner = &mut self.inner;
+        self.held.during(Mode::Exclusive, || {
+            inner.with_upgraded(|value| {
+                drop(blocked);
+                f(value)
+            })
+        })
     }
 
     /// Gives up the right to become exclusive.
