@@ -298,6 +298,7 @@ impl Run<'_> {
 
 #[test]
 fn random_programs_are_judged_as_the_rules_say() {
+    world::begin();
     // Arms that are suspended with a blocking guard say so outside of any step.
     lockorder::set_policy(lockorder::Policy::Ignore);
     let programs = std::env::var("LOCKORDER_PROGRAMS").ok().and_then(|n| n.parse().ok());

@@ -264,6 +264,14 @@ pub(crate) fn acquire(lock: usize, side: Side, how: How) -> Option<Guard> {
     }
 }
 
+/// Takes a lock of each table, outside of any runtime: while no lock needs more than a comparison.
+pub(crate) fn begin() {
+    let w = &*WORLD;
+    drop((w.top[0].lock(), w.last.lock()));
+    drop((w.x.lock(), w.learned.lock()));
+    drop(w.learned_lock.read());
+}
+
 /// Takes the locks of the keyed class, the last first.
 pub(crate) fn acquire_many() -> [Guard; 2] {
     let [first, second] = &WORLD.many;
