@@ -264,11 +264,13 @@ pub(crate) fn acquire(lock: usize, side: Side, how: How) -> Option<Guard> {
     }
 }
 
-/// Takes a lock of each table, outside of any runtime: while no lock needs more than a comparison.
+/// Takes a lock of each table, one after the other and outside of any runtime: while no lock needs more than
+/// a comparison.
 pub(crate) fn begin() {
     let w = &*WORLD;
-    drop((w.top[0].lock(), w.last.lock()));
-    drop((w.x.lock(), w.learned.lock()));
+    drop(w.top[0].lock());
+    drop(w.x.lock());
+    drop(w.learned.lock());
     drop(w.learned_lock.read());
 }
 
