@@ -117,9 +117,13 @@ async fn a_custom_operation_is_never_called_twice() {
 #[tokio::test(start_paused = true)]
 async fn an_error_with_the_code_of_a_flood_but_no_time_is_a_refusal() {
     let stage = Stage::new(1).await;
+    let send = || stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+    stage.telegram.inject(Fault::rpc_error(420, "NO_TIME").on(Method::SEND_MESSAGE));
+    assert!(matches!(call_error(soon(send()).await), CallError::Refused { code: 420, .. }));
+    // That of a frozen account: it is no refusal of this call only.
     stage.telegram.inject(Fault::rpc_error(420, "FROZEN_METHOD_INVALID").on(Method::SEND_MESSAGE));
-    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
-    assert!(matches!(call_error(soon(send).await), CallError::Refused { code: 420, .. }));
+    assert!(matches!(call_error(soon(send()).await), CallError::Restricted { .. }));
+    assert_eq!(stage.manager.session(stage.sessions[0]).unwrap().blocked_for, None);
 }
 
 #[tokio::test(start_paused = true)]

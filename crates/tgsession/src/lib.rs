@@ -30,7 +30,8 @@
 //!
 //! # Layers
 //!
-//! Everything flows one way. `hierarchy` is the table of locks. `telegram` opens connections and sorts errors.
+//! Everything flows one way. `hierarchy` is the table of locks. `store` is what outlives the process. `telegram`
+//! opens connections and sorts errors.
 //! `events` are what happens to accounts and the handlers that are told. `operation` is what a session can be
 //! asked to do. `session` is the actor of one account. `manager` is many of them.
 //!
@@ -57,6 +58,7 @@ mod manager;
 mod operation;
 mod retry;
 mod session;
+mod store;
 mod telegram;
 
 pub use events::{Event, HandlerError, HandlerTable};
@@ -76,4 +78,5 @@ pub use operation::{
 pub use session::{
     ConnectError, Line, SessionConfig, SessionState, SessionStatus, Stopped, TaskInfo, TaskTable,
 };
+pub use store::{OpenError, Secret, SecretError, Store, StoreError};
 pub use telegram::{CallError, Identity, Target};

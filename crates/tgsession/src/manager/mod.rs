@@ -168,6 +168,19 @@ impl Manager {
         Ok(())
     }
 
+    /// Says that an account which Telegram restricts (`PEER_FLOOD` and its like) was seen to, and may send again;
+    /// false if it might before. Until then its sends fail with [`CallError::Restricted`], over restarts too if
+    /// it is in a [`Store`](crate::Store).
+    ///
+    /// # Errors
+    /// If there is no such session.
+    ///
+    /// [`CallError::Restricted`]: crate::CallError::Restricted
+    pub fn clear_restriction(&self, id: SessionId) -> Result<bool, ViewError> {
+        let record = self.0.registry.get(id).ok_or(ViewError::Unknown(id))?;
+        Ok(record.session.core.clear_restriction())
+    }
+
     /// Puts an operation into the queue of a session.
     ///
     /// # Errors

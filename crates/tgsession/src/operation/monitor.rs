@@ -53,6 +53,10 @@ impl Monitor {
     {
         Self { handler: Arc::new(move |event| handler(event).boxed()) }
     }
+
+    pub(crate) fn into_handler(self) -> Handler {
+        self.handler
+    }
 }
 
 impl fmt::Debug for Monitor {

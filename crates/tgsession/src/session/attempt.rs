@@ -20,7 +20,7 @@ use super::core::{Core, Line, Turn};
 use super::job::{End, Job};
 use super::runner::Note;
 use crate::hierarchy::SessionOperation;
-use crate::operation::{Context, Failure, Lane};
+use crate::operation::{Context, Failure, Kind, Lane};
 use crate::telegram::CallError;
 
 /// How an attempt ended.
@@ -85,6 +85,12 @@ async fn drive(core: Arc<Core>, mut underway: Underway, registered: Result<(), A
 
 async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
     let Some(job) = underway.job.as_mut() else { return Verdict::Busy };
+    if job.kind() == Kind::Send {
+        // Told to the operator once, and not to Telegram again.
+        if let Some(name) = core.restriction_name() {
+            return Verdict::Failed(CallError::Restricted { name }.into());
+        }
+    }
     let (cancel, giving_up) = (job.cancel.clone(), core.giving_up.clone());
     let lane = job.terms.lane;
     let mut locks = tokio::select! {

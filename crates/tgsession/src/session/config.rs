@@ -4,8 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use grammers_session::SessionData;
+use tokio::sync::mpsc;
 
-use crate::telegram::Credentials;
+use super::keeper::Keeper;
+use crate::operation::Monitor;
+use crate::store::{Account, Held, Store, StoreError};
+use crate::telegram::{Changes, Credentials};
 
 /// An account to add to a manager.
 ///
@@ -13,13 +17,49 @@ use crate::telegram::Credentials;
 pub struct SessionConfig {
     pub(crate) label: String,
     pub(crate) credentials: Credentials,
+    /// What holds the account since before.
+    pub(crate) held: Held,
+    pub(crate) changes: Option<Changes>,
+    pub(crate) monitors: Vec<Monitor>,
+    pub(super) keeper: Option<Keeper>,
 }
 
 impl SessionConfig {
     /// An account that is signed in. `label` is what logs and listings call it; keep phone numbers out of
     /// it. `api_id` is the number of the application that the account signed in with.
     pub fn new(label: impl Into<String>, session: SessionData, api_id: i32) -> Self {
-        Self { label: label.into(), credentials: Credentials::new(session, api_id) }
+        let credentials = Credentials::new(session, api_id, None);
+        Self {
+            label: label.into(),
+            credentials,
+            held: Held::default(),
+            changes: None,
+            monitors: Vec::new(),
+            keeper: None,
+        }
+    }
+
+    /// An account that a store has, which is told of whatever changes: new keys, where the updates stand, what
+    /// holds the account. Its label is its name in the store.
+    ///
+    /// # Errors
+    /// If the store has none of this name, or what it has was changed by something else.
+    pub async fn stored(store: &Store, name: &str) -> Result<Self, StoreError> {
+        let Account { session, api_id, held } = store.load(name).await?;
+        let (changes, inbox) = mpsc::unbounded_channel();
+        let credentials = Credentials::new(session, api_id, Some(changes.clone()));
+        let keeper = Keeper::new(store.clone(), name.to_owned(), inbox);
+        let label = name.to_owned();
+        let (changes, keeper) = (Some(changes), Some(keeper));
+        Ok(Self { label, credentials, held, changes, monitors: Vec::new(), keeper })
+    }
+
+    /// Listens from the first event on, with those that were missed while nobody did. A monitor that is
+    /// [submitted](crate::Manager::submit) hears what comes after that.
+    #[must_use]
+    pub fn monitor(mut self, monitor: Monitor) -> Self {
+        self.monitors.push(monitor);
+        self
     }
 }
 

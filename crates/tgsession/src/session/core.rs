@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use lockorder::tokio::Mutex;
@@ -23,7 +23,8 @@ use crate::events::{Event, Handlers, Joining};
 use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
 use crate::operation::Kind;
-use crate::telegram::{CallError, Credentials, Identity};
+use crate::store::Topic;
+use crate::telegram::{CallError, Changes, Credentials, Identity};
 
 /// How a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub struct SessionStatus {
     pub load: usize,
     /// How much longer Telegram wants the account to wait.
     pub blocked_for: Option<Duration>,
+    /// What Telegram calls the restriction of the account, if it has one: it sends nothing until that is cleared.
+    pub restricted: Option<String>,
 }
 
 /// What a session is doing: the value that its operation lock guards.
@@ -127,6 +130,12 @@ pub(crate) struct Core {
     lost: OnceCell<String>,
     /// The key is lost.
     pub(crate) key_lost: CancellationToken,
+    /// What Telegram called the restriction of the account.
+    restricted: watch::Sender<Option<String>>,
+    /// To the keeper, if there is a store.
+    changes: Option<Changes>,
+    /// The keeper has written the last change, or there is none.
+    pub(crate) kept: CancellationToken,
     /// To the dispatcher.
     pub(crate) events: mpsc::Sender<Event>,
     /// Nothing more will be sent to the dispatcher.
@@ -161,14 +170,20 @@ impl Core {
         events: mpsc::Sender<Event>,
         tracker: TaskTracker,
     ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
-        let SessionConfig { label, credentials } = config;
+        let SessionConfig { label, credentials, held, changes, monitors, keeper: _ } = config;
         let (handlers, joining) = Handlers::new(id, settings.lock_timeout);
+        for monitor in monitors {
+            handlers.add(monitor.into_handler());
+        }
         let core = Self {
             id,
             label,
             credentials,
             live: watch::Sender::new(None),
             lost: OnceCell::new(),
+            restricted: watch::Sender::new(held.restricted),
+            changes,
+            kept: CancellationToken::new(),
             key_lost: CancellationToken::new(),
             events,
             events_over: CancellationToken::new(),
@@ -183,7 +198,7 @@ impl Core {
             queued: AtomicUsize::new(0),
             load: Arc::default(),
             state: AtomicU8::new(0),
-            blocked_until: watch::Sender::new(None),
+            blocked_until: watch::Sender::new(held.blocked_until.and_then(as_instant)),
             draining: CancellationToken::new(),
             giving_up: CancellationToken::new(),
         };
@@ -224,7 +239,36 @@ impl Core {
         // The first loss is the one that says why.
         let _ = self.lost.set(name.to_owned());
         self.set_state(SessionState::KeyLost);
+        self.changed(Topic::KeyLost);
         self.key_lost.cancel();
+    }
+
+    /// Has the keeper write what there is of this now.
+    pub(crate) fn changed(&self, topic: Topic) {
+        if let Some(changes) = &self.changes {
+            // Gone only once the session has stopped.
+            let _ = changes.send(topic);
+        }
+    }
+
+    /// What Telegram called the restriction of the account, if it has one.
+    pub(crate) fn restriction_name(&self) -> Option<String> {
+        self.restricted.borrow().clone()
+    }
+
+    /// What Telegram called the loss of the key, if it is lost.
+    pub(crate) fn lost_name(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
+    }
+
+    /// An operator says that the account may send again; false if it might before.
+    pub(crate) fn clear_restriction(&self) -> bool {
+        let before = self.restricted.send_replace(None);
+        if let Some(name) = &before {
+            tracing::info!(session = %self.id, name, "restriction cleared");
+            self.changed(Topic::Restricted);
+        }
+        before.is_some()
     }
 
     /// The loss of the key, if it is lost.
@@ -240,6 +284,12 @@ impl Core {
                 Counts::add(&self.counts.flood_waits);
                 let until = Instant::now() + *wait;
                 self.blocked_until.send_modify(|blocked| *blocked = (*blocked).max(Some(until)));
+                self.changed(Topic::Blocked);
+            }
+            CallError::Restricted { name } => {
+                tracing::error!(session = %self.id, name, "the account is restricted");
+                self.restricted.send_replace(Some(name.clone()));
+                self.changed(Topic::Restricted);
             }
             CallError::KeyLost { name } => {
                 tracing::error!(session = %self.id, name, "the key is lost");
@@ -308,8 +358,15 @@ impl Core {
             queued: self.queued.load(Ordering::Relaxed),
             load: self.load.load(Ordering::Relaxed),
             blocked_for: self.blocked_for(),
+            restricted: self.restriction_name(),
         }
     }
+}
+
+/// A point in time on the clock that pauses with the tests, if it has not passed.
+fn as_instant(until: SystemTime) -> Option<Instant> {
+    let rest = until.duration_since(SystemTime::now()).ok()?;
+    Instant::now().checked_add(rest)
 }
 
 impl fmt::Debug for Core {

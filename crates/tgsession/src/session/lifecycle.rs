@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
@@ -75,17 +75,37 @@ impl Session {
     /// Telegram.
     pub(crate) async fn connect(
         id: SessionId,
-        config: SessionConfig,
+        mut config: SessionConfig,
         settings: Settings,
         admission: Arc<dyn Admission>,
         tracker: TaskTracker,
     ) -> Result<Self, ConnectError> {
         let label = config.label.clone();
+        if let Some(name) = config.held.key_lost.clone() {
+            // Trying it again would only tell Telegram that somebody still has it.
+            return Err(ConnectError { label, source: CallError::KeyLost { name } });
+        }
+        let keeper = config.keeper.take();
         let (events, inbox) = mpsc::channel(settings.event_capacity);
         let (core, joining) = Core::new(id, config, settings, admission, events, tracker);
         let core = Arc::new(core);
         let abandoned = EndUnlessKept(Some(&core));
-        let identity = Live::open(&core).await.map_err(|source| ConnectError { label, source })?;
+        match keeper {
+            Some(keeper) => {
+                let keep = keeper.run(Arc::clone(&core));
+                core.spawn_essential("keeper", keep, |core| core.events_over.is_cancelled());
+            }
+            None => core.kept.cancel(),
+        }
+        let identity = match Live::open(&core).await {
+            Ok(identity) => identity,
+            Err(source) => {
+                // What was learned of the account meanwhile is kept all the same.
+                core.events_over.cancel();
+                let _ = timeout(core.settings.stop_budget, core.kept.cancelled()).await;
+                return Err(ConnectError { label, source });
+            }
+        };
         // Set once, by the only task that knows this core.
         let _ = core.identity.set(identity);
 

@@ -2,7 +2,8 @@
 //!
 //! Its tasks are the *io* task of `grammers`, the *pump*, which owns the update stream and only drains it,
 //! the *dispatcher*, which calls handlers, the *runner*, which owns the queue and starts operations, and one
-//! for each operation that waits for a permit or runs. They share nothing but ranked locks and atomics. What
+//! for each operation that waits for a permit or runs; and, where there is a store, the *keeper*, which writes
+//! what changes. They share nothing but ranked locks and atomics. What
 //! the session needs of its manager it asks for through [`Admission`].
 
 mod admission;
@@ -10,6 +11,7 @@ mod attempt;
 mod config;
 mod core;
 mod job;
+mod keeper;
 mod lifecycle;
 mod live;
 mod queue;

@@ -32,6 +32,8 @@ pub(super) async fn pump(core: Arc<Core>, live: Arc<Live>, mut stream: UpdateStr
                     core.works();
                 }
                 forward(&core, Event::new(core.id, update));
+                // Where it stands is known to the store soon: a process that is killed does not hear it all again.
+                save(&core, &stream).await;
             }
             Err(_) if live.is_closing() => break,
             Err(error) => {
@@ -42,6 +44,11 @@ pub(super) async fn pump(core: Arc<Core>, live: Arc<Live>, mut stream: UpdateStr
             }
         }
     }
+    save(&core, &stream).await;
+}
+
+/// Gives the session the state of the stream.
+async fn save(core: &Core, stream: &UpdateStream) {
     if let Err(error) = stream.sync_update_state().await {
         warn!(session = %core.id, %error, "the update state was not saved");
     }

@@ -10,13 +10,13 @@ use grammers_client::{Client, tl};
 use grammers_mtsender::{
     ConnectionParams, NoRetries, SenderPool, SenderPoolRunner, UpdatesConfiguration,
 };
-use grammers_session::storages::MemorySession;
 use grammers_session::types::{UpdateState, UpdatesState};
 use grammers_session::updates::UpdatesLike;
 use grammers_session::{Session, SessionData};
 use tokio::sync::mpsc;
 
 use super::CallError;
+use super::account::{AccountSession, Changes};
 
 /// What does not fit is dropped by `grammers` without a word, so there is room.
 const UPDATE_CAPACITY: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
@@ -24,13 +24,13 @@ const UPDATE_CAPACITY: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not 
 /// Who an account is, over all its connections: its session with its key, and the application that uses it.
 #[derive(Clone)]
 pub(crate) struct Credentials {
-    session: Arc<MemorySession>,
-    api_id: i32,
+    pub(crate) session: Arc<AccountSession>,
+    pub(crate) api_id: i32,
 }
 
 impl Credentials {
-    pub(crate) fn new(session: SessionData, api_id: i32) -> Self {
-        Self { session: Arc::new(MemorySession::from(session)), api_id }
+    pub(crate) fn new(session: SessionData, api_id: i32, changes: Option<Changes>) -> Self {
+        Self { session: AccountSession::new(session, changes), api_id }
     }
 
     /// The key in use, if there is one: two connections with one key lose it.
@@ -49,7 +49,7 @@ impl fmt::Debug for Credentials {
 /// A line to Telegram. It connects with the first call, and again with the next after it broke.
 pub(crate) struct Connection {
     pub(crate) client: Client,
-    session: Arc<MemorySession>,
+    session: Arc<AccountSession>,
 }
 
 /// The parts of a connection that need tasks of their own.

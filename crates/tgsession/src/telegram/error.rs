@@ -31,6 +31,13 @@ pub enum CallError {
         /// Whether the call may have been executed all the same.
         maybe_executed: bool,
     },
+    /// Telegram restricts the account. It sends nothing more until an operator has looked into it, and has
+    /// [cleared](crate::Manager::clear_restriction) it.
+    #[error("Telegram restricts the account: {name}; see to it, and clear the restriction")]
+    Restricted {
+        /// Telegram's name of it, such as `PEER_FLOOD`.
+        name: String,
+    },
     /// The account's key is dead. No call will succeed again.
     #[error("the session is lost: {name}")]
     KeyLost {
@@ -69,6 +76,9 @@ const FATAL: [&str; 7] = [
     "USER_DEACTIVATED_BAN",
 ];
 
+/// Errors that say that the account did what Telegram does not want, and is not trusted for a while.
+const RESTRICTIONS: [&str; 3] = ["PEER_FLOOD", "USER_RESTRICTED", "FROZEN_METHOD_INVALID"];
+
 impl From<InvocationError> for CallError {
     fn from(error: InvocationError) -> Self {
         let unavailable =
@@ -76,6 +86,9 @@ impl From<InvocationError> for CallError {
         match error {
             InvocationError::Rpc(rpc) if FATAL.contains(&rpc.name.as_str()) => {
                 Self::KeyLost { name: rpc.name }
+            }
+            InvocationError::Rpc(rpc) if RESTRICTIONS.contains(&rpc.name.as_str()) => {
+                Self::Restricted { name: rpc.name }
             }
             // Other errors have this code too, such as those of a frozen account: they name no time.
             InvocationError::Rpc(RpcError { code: 420, value: Some(seconds @ 1..), .. }) => {

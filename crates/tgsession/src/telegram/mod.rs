@@ -4,10 +4,12 @@
 //! parameters are spelled out (their default forks processes), the update channel is large and always
 //! drained, a lost answer is told apart from a refusal, and a key that Telegram has revoked is fatal.
 
+mod account;
 mod connection;
 mod error;
 mod peer;
 
+pub(crate) use account::Changes;
 pub use connection::Identity;
 pub(crate) use connection::{Connection, Credentials, Parts};
 pub use error::CallError;

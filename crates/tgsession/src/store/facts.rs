@@ -1,0 +1,171 @@
+//! What is known of a session, as single facts: each is written by itself when it changes.
+
+use std::time::{Duration, SystemTime};
+
+use grammers_session::SessionData;
+use grammers_session::types::{DcOption, PeerId, PeerInfo, UpdatesState};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::backend::FactId;
+
+/// What a fact is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Topic {
+    /// The application that the account signed in with, and where the account lives.
+    Home,
+    /// A server, with its key if there is one.
+    Dc(i32),
+    /// Where its updates stand.
+    Updates,
+    /// Somebody whom the account knows.
+    Peer(PeerId),
+    /// Until when the account waits.
+    Blocked,
+    /// That the key is lost.
+    KeyLost,
+    /// What Telegram does not let the account do.
+    Restricted,
+}
+
+impl From<Topic> for FactId {
+    fn from(topic: Topic) -> Self {
+        let (kind, id) = match topic {
+            Topic::Home => (1, 0),
+            Topic::Dc(dc) => (2, dc.into()),
+            Topic::Updates => (3, 0),
+            Topic::Peer(peer) => (4, peer.bot_api_dialog_id_unchecked()),
+            Topic::Blocked => (5, 0),
+            Topic::KeyLost => (6, 0),
+            Topic::Restricted => (7, 0),
+        };
+        Self { kind, id }
+    }
+}
+
+/// A fact and its value; without one it is to be forgotten.
+pub(crate) struct Fact {
+    pub(super) id: FactId,
+    pub(super) value: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// The application that the account signed in with, and where the account lives.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Home {
+    api_id: i32,
+    dc: i32,
+}
+
+impl Fact {
+    fn new(topic: Topic, value: &impl Serialize) -> Self {
+        let json = serde_json::to_vec(value).expect("numbers, text and lists of them are JSON");
+        Self { id: topic.into(), value: Some(Zeroizing::new(json)) }
+    }
+
+    /// That there is nothing of this any more.
+    pub(crate) fn none(topic: Topic) -> Self {
+        Self { id: topic.into(), value: None }
+    }
+
+    pub(crate) fn home(api_id: i32, home_dc: i32) -> Self {
+        Self::new(Topic::Home, &Home { api_id, dc: home_dc })
+    }
+
+    pub(crate) fn dc(dc: &DcOption) -> Self {
+        Self::new(Topic::Dc(dc.id), dc)
+    }
+
+    pub(crate) fn updates(state: &UpdatesState) -> Self {
+        Self::new(Topic::Updates, state)
+    }
+
+    pub(crate) fn peer(peer: &PeerInfo) -> Self {
+        Self::new(Topic::Peer(peer.id()), peer)
+    }
+
+    /// Until when the account waits: kept to the millisecond.
+    pub(crate) fn blocked(until: SystemTime) -> Self {
+        let since = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self::new(Topic::Blocked, &u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Telegram's name of the loss of the key.
+    pub(crate) fn key_lost(name: &str) -> Self {
+        Self::new(Topic::KeyLost, &name)
+    }
+
+    /// Telegram's name of what it does not let the account do.
+    pub(crate) fn restricted(name: &str) -> Self {
+        Self::new(Topic::Restricted, &name)
+    }
+}
+
+/// All facts of an account that is signed in and was not used yet.
+pub(super) fn of(session: &SessionData, api_id: i32) -> Vec<Fact> {
+    let mut facts =
+        vec![Fact::home(api_id, session.home_dc), Fact::updates(&session.updates_state)];
+    facts.extend(session.dc_options.values().map(Fact::dc));
+    facts.extend(session.peer_infos.values().map(Fact::peer));
+    facts
+}
+
+/// What a store has of a session.
+pub(crate) struct Account {
+    pub(crate) session: SessionData,
+    pub(crate) api_id: i32,
+    pub(crate) held: Held,
+}
+
+/// What holds an account, over restarts too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) blocked_until: Option<SystemTime>,
+    pub(crate) key_lost: Option<String>,
+    pub(crate) restricted: Option<String>,
+}
+
+/// Facts as they are read, one by one.
+#[derive(Default)]
+pub(crate) struct Facts {
+    home: Option<Home>,
+    dcs: Vec<DcOption>,
+    peers: Vec<PeerInfo>,
+    updates: UpdatesState,
+    held: Held,
+}
+
+impl Facts {
+    /// Takes one up; `None` if it is no such fact.
+    pub(super) fn read(&mut self, id: FactId, value: &[u8]) -> Option<()> {
+        match id.kind {
+            1 => self.home = Some(parse(value)?),
+            2 => self.dcs.push(parse(value)?),
+            3 => self.updates = parse(value)?,
+            4 => self.peers.push(parse(value)?),
+            5 => {
+                let since = Duration::from_millis(parse(value)?);
+                self.held.blocked_until = SystemTime::UNIX_EPOCH.checked_add(since);
+            }
+            6 => self.held.key_lost = Some(parse(value)?),
+            7 => self.held.restricted = Some(parse(value)?),
+            // Of a newer version, which has changed nothing that this one knows.
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// The account, if its first fact was there.
+    pub(super) fn into_account(self) -> Option<Account> {
+        let Home { api_id, dc } = self.home?;
+        let mut session = SessionData { home_dc: dc, ..SessionData::default() };
+        session.dc_options.extend(self.dcs.into_iter().map(|dc| (dc.id, dc)));
+        session.peer_infos = self.peers.into_iter().map(|peer| (peer.id(), peer)).collect();
+        session.updates_state = self.updates;
+        Some(Account { session, api_id, held: self.held })
+    }
+}
+
+fn parse<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
+    serde_json::from_slice(value).ok()
+}

@@ -1,0 +1,161 @@
+//! What outlives the process: accounts with their keys, where their updates stand, and what holds them.
+//!
+//! A [`Store`] is one directory, which one process has at a time. What is known of a session is a set of
+//! facts ([`facts`]); each is sealed by the [`vault`] before a [`Backend`] keeps it, with the name of the
+//! session and the number of the fact as associated data. So without the secret nobody reads one, and nobody
+//! changes one or puts it in the place of another without being noticed. That an older version of the same
+//! fact was put back cannot be noticed.
+
+mod backend;
+#[cfg(test)]
+mod conformance;
+mod error;
+mod facts;
+mod lock;
+mod secret;
+mod sqlite;
+mod vault;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use backend::{Backend, FactId};
+pub use error::{OpenError, SecretError, StoreError};
+use facts::Facts;
+pub(crate) use facts::{Account, Fact, Held, Topic};
+use grammers_session::SessionData;
+pub use secret::Secret;
+use sqlite::Sqlite;
+use vault::Vault;
+
+/// Accounts that are kept in a directory, sealed. Clones share it.
+///
+/// ```no_run
+/// use tgsession::{Manager, Secret, SessionConfig, Store};
+///
+/// # async fn run(session_data: grammers_session::SessionData) -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Store::open("/var/lib/archive", Secret::from_env("ARCHIVE_SECRET")?).await?;
+/// if store.names().await?.is_empty() {
+///     store.add("archive", &session_data, 12345).await?;
+/// }
+/// let manager = Manager::builder().build()?;
+/// manager.add_session(SessionConfig::stored(&store, "archive").await?).await?;
+/// manager.shutdown().await;
+/// store.close().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    backend: Sqlite,
+    vault: Vault,
+}
+
+impl Store {
+    /// Opens the store in a directory, which is made if it is not there; the first secret is the one that opens it
+    /// from then on. Takes about a tenth of a second on purpose: so does every guess at the secret.
+    ///
+    /// # Errors
+    /// If another process has it, the secret is wrong, or it cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it leaves the directory free again.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn open(directory: impl AsRef<Path>, secret: Secret) -> Result<Self, OpenError> {
+        let directory = directory.as_ref().to_owned();
+        let opened = tokio::task::spawn_blocking(move || {
+            // Before anything else: whoever comes second changes nothing.
+            let lock = lock::take(&directory)?;
+            let mut database = sqlite::open(&directory)?;
+            let vault = vault::unlock(&mut database, &secret)?;
+            Ok::<_, OpenError>((lock, database, vault))
+        });
+        // A panic in there is a defect, and no reason to go on.
+        let (lock, database, vault) = opened.await.map_err(OpenError::Stopped)??;
+        Ok(Self(Arc::new(Inner { backend: Sqlite::start(database, lock), vault })))
+    }
+
+    /// The names of the sessions in it, in their order.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn names(&self) -> Result<Vec<String>, StoreError> {
+        self.0.backend.names().await
+    }
+
+    /// Adds an account that is signed in. `api_id` is the number of the application that it signed in with.
+    ///
+    /// # Errors
+    /// If there is one of this name, the name is none, or it cannot be written.
+    pub async fn add(
+        &self,
+        name: &str,
+        session: &SessionData,
+        api_id: i32,
+    ) -> Result<(), StoreError> {
+        check_name(name)?;
+        if !self.0.backend.load(name).await?.is_empty() {
+            return Err(StoreError::Exists(name.to_owned()));
+        }
+        self.write(name, &facts::of(session, api_id)).await
+    }
+
+    /// Forgets a session; false if there was none of this name. One that a manager has is written again by it:
+    /// remove it there first.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub async fn remove(&self, name: &str) -> Result<bool, StoreError> {
+        self.0.backend.remove(name).await
+    }
+
+    /// Waits until all that was given to it is written, and frees the directory. It takes nothing more.
+    pub async fn close(&self) {
+        self.0.backend.close().await;
+    }
+
+    pub(crate) async fn load(&self, name: &str) -> Result<Account, StoreError> {
+        check_name(name)?;
+        let rows = self.0.backend.load(name).await?;
+        if rows.is_empty() {
+            return Err(StoreError::Unknown(name.to_owned()));
+        }
+        let damaged =
+            |fact: FactId| StoreError::Damaged { session: name.to_owned(), fact: fact.to_string() };
+        let mut facts = Facts::default();
+        for (id, sealed) in rows {
+            let value = self.0.vault.open(name, id, &sealed).ok_or_else(|| damaged(id))?;
+            facts.read(id, &value).ok_or_else(|| damaged(id))?;
+        }
+        facts.into_account().ok_or_else(|| damaged(Topic::Home.into()))
+    }
+
+    /// Writes facts, all of them or none; those without a value are forgotten.
+    pub(crate) async fn write(&self, name: &str, facts: &[Fact]) -> Result<(), StoreError> {
+        let seal = |fact: &Fact| {
+            let value = fact.value.as_ref().map(|value| self.0.vault.seal(name, fact.id, value));
+            (fact.id, value)
+        };
+        self.0.backend.write(name, facts.iter().map(seal).collect()).await
+    }
+}
+
+/// Names stand in logs, in file names of exports and in associated data.
+fn check_name(name: &str) -> Result<(), StoreError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    match !name.is_empty() && name.len() <= 64 && name.chars().all(fits) {
+        true => Ok(()),
+        false => Err(StoreError::Name(name.to_owned())),
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
