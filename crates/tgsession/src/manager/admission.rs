@@ -74,4 +74,15 @@ impl Admission for Gate {
         }
         .boxed()
     }
+
+    fn exclude(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Grant>, AcquireError>> {
+        async move {
+            let record = self.registry.upgrade().and_then(|registry| registry.get(session));
+            match record {
+                Some(record) => record.exclude(self.limit).await,
+                None => Ok(None),
+            }
+        }
+        .boxed()
+    }
 }

@@ -73,6 +73,8 @@ impl Default for Builder {
                 queue_capacity: 100,
                 queue_wait: Duration::from_secs(60),
                 connect_timeout: Duration::from_secs(10),
+                health_interval: Duration::from_secs(30),
+                health_timeout: Duration::from_secs(10),
                 stop_budget: Duration::from_secs(5),
                 event_capacity: 1024,
             },
@@ -127,6 +129,20 @@ impl Builder {
         self
     }
 
+    /// How often each session is asked whether its line works; every 30 s if nothing is said.
+    #[must_use]
+    pub fn health_interval(mut self, interval: Duration) -> Self {
+        self.settings.health_interval = interval;
+        self
+    }
+
+    /// How long the answer may take before the line is made anew; 10 s if nothing is said.
+    #[must_use]
+    pub fn health_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.health_timeout = timeout;
+        self
+    }
+
     /// How long a session may take to stop; 5 s if nothing is said.
     #[must_use]
     pub fn stop_budget(mut self, budget: Duration) -> Self {
@@ -174,6 +190,8 @@ impl Builder {
             ("the lock timeout", settings.lock_timeout),
             ("the wait in a queue", settings.queue_wait),
             ("the connect timeout", settings.connect_timeout),
+            ("the health interval", settings.health_interval),
+            ("the health timeout", settings.health_timeout),
             ("the stop budget", settings.stop_budget),
         ];
         if let Some((name, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {

@@ -156,16 +156,14 @@ impl Manager {
     ///
     /// # Errors
     /// If there is no such session, its operations do not end within the lock timeout, or Telegram does not
-    /// let it in again: then it has no connection until this is called again.
+    /// let it in again: then it has no connection until it is asked for its health, or this is called again.
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it leaves the session without a connection: call it again.
+    /// Dropped before it returns, it leaves the session without a connection: the same holds.
     pub async fn reconnect(&self, id: SessionId) -> Result<(), ReconnectError> {
         let record = self.0.registry.get(id).ok_or(ReconnectError::Unknown(id))?;
-        let mut slot = record.slot.write_within(self.0.settings.lock_timeout).await?;
-        record.session.reconnect().await?;
-        slot.reconnects += 1;
-        Ok(())
+        let _slot = record.slot.write_within(self.0.settings.lock_timeout).await?;
+        Ok(record.session.reconnect().await?)
     }
 
     /// Says that an account which Telegram restricts (`PEER_FLOOD` and its like) was seen to, and may send again;

@@ -30,7 +30,6 @@ pub(super) struct Record {
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     retired: bool,
-    pub(super) reconnects: u64,
 }
 
 impl Record {
@@ -42,6 +41,12 @@ impl Record {
     /// Keeps the session where it is; `None` if it is gone.
     pub(super) async fn lease(&self, limit: Duration) -> Result<Option<Grant>, AcquireError> {
         let slot = Arc::clone(&self.slot).read_owned_within(limit).await?;
+        Ok((!slot.retired).then(|| Box::new(slot) as Grant))
+    }
+
+    /// Waits until nobody uses the session, and keeps it to the caller; `None` if it is gone.
+    pub(super) async fn exclude(&self, limit: Duration) -> Result<Option<Grant>, AcquireError> {
+        let slot = Arc::clone(&self.slot).write_owned_within(limit).await?;
         Ok((!slot.retired).then(|| Box::new(slot) as Grant))
     }
 

@@ -21,4 +21,7 @@ pub(crate) trait Admission: Send + Sync + 'static {
 
     /// Keeps the session where it is: nobody removes or reconnects it meanwhile.
     fn lease(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Grant>, AcquireError>>;
+
+    /// Keeps everybody else away from the session, operations too; `None` if it is gone.
+    fn exclude(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Grant>, AcquireError>>;
 }

@@ -80,6 +80,10 @@ pub(crate) struct Settings {
     pub(crate) queue_wait: Duration,
     /// How long the first call may take.
     pub(crate) connect_timeout: Duration,
+    /// How often it is asked whether the line works.
+    pub(crate) health_interval: Duration,
+    /// How long the answer may take.
+    pub(crate) health_timeout: Duration,
     /// How long a session may take to stop.
     pub(crate) stop_budget: Duration,
     /// How many events may wait for their handlers.

@@ -36,6 +36,8 @@ pub enum SessionState {
     Connected,
     /// Its line broke and is being made again.
     Reconnecting,
+    /// Its line could not be made again so far. It is tried again each minute.
+    Degraded,
     /// A task without which it cannot work ended by itself: remove it and add it again.
     Failed,
     /// Telegram does not accept its key any more. Only signing in again helps.
@@ -44,10 +46,11 @@ pub enum SessionState {
     Stopped,
 }
 
-const STATES: [SessionState; 6] = [
+const STATES: [SessionState; 7] = [
     SessionState::Connecting,
     SessionState::Connected,
     SessionState::Reconnecting,
+    SessionState::Degraded,
     SessionState::Failed,
     SessionState::KeyLost,
     SessionState::Stopped,
@@ -154,6 +157,8 @@ pub(crate) struct Core {
     state: AtomicU8,
     /// Until when Telegram wants the account to wait.
     blocked_until: watch::Sender<Option<Instant>>,
+    /// There is no line: no operation starts.
+    offline: watch::Sender<bool>,
     /// No more operations start, those that run may finish.
     pub(crate) draining: CancellationToken,
     /// Operations that run are given up.
@@ -199,6 +204,7 @@ impl Core {
             load: Arc::default(),
             state: AtomicU8::new(0),
             blocked_until: watch::Sender::new(held.blocked_until.and_then(as_instant)),
+            offline: watch::Sender::new(false),
             draining: CancellationToken::new(),
             giving_up: CancellationToken::new(),
         };
@@ -230,7 +236,7 @@ impl Core {
 
     /// Telegram has answered.
     pub(crate) fn works(&self) {
-        if self.state() == SessionState::Reconnecting {
+        if matches!(self.state(), SessionState::Reconnecting | SessionState::Degraded) {
             self.set_state(SessionState::Connected);
         }
     }
@@ -324,6 +330,19 @@ impl Core {
                 core.draining.cancel();
             }
         });
+    }
+
+    /// Whether there is no line. What changes is told to `offline_changes`.
+    pub(crate) fn is_offline(&self) -> bool {
+        *self.offline.borrow()
+    }
+
+    pub(crate) fn set_offline(&self, offline: bool) {
+        self.offline.send_replace(offline);
+    }
+
+    pub(crate) fn offline_changes(&self) -> watch::Receiver<bool> {
+        self.offline.subscribe()
     }
 
     pub(crate) fn live(&self) -> Option<Arc<Live>> {

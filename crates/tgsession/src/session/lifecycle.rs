@@ -17,7 +17,7 @@ use super::core::{Core, SessionState};
 use super::job::Job;
 use super::live::Live;
 use super::runner::{Note, Runner};
-use super::streams;
+use super::{health, streams};
 use crate::id::SessionId;
 use crate::operation::{Operation, Ticket};
 use crate::telegram::CallError;
@@ -114,6 +114,10 @@ impl Session {
         core.spawn_essential("runner", runner, |core| core.draining.is_cancelled());
         let dispatcher = streams::dispatch(Arc::clone(&core), inbox, joining);
         core.spawn_essential("dispatcher", dispatcher, |core| core.events_over.is_cancelled());
+        let health = health::watch(Arc::clone(&core));
+        core.spawn_essential("health", health, |core| {
+            core.draining.is_cancelled() || core.key_lost.is_cancelled()
+        });
         core.set_state(SessionState::Connected);
         abandoned.keep();
         Ok(Self { core, notes, jobs: AtomicU64::new(0) })
@@ -125,7 +129,7 @@ impl Session {
         operation: O,
     ) -> Result<Ticket<O::Output>, SubmitRefusal> {
         match self.core.state() {
-            SessionState::Connected | SessionState::Reconnecting => {}
+            SessionState::Connected | SessionState::Reconnecting | SessionState::Degraded => {}
             state => return Err(SubmitRefusal::State(state)),
         }
         let reserved =
@@ -145,25 +149,19 @@ impl Session {
     }
 
     /// Closes the connection to its end, then opens another. Nothing else may use the session meanwhile. If
-    /// it fails or is dropped, the session has no connection until this is called again.
+    /// it fails or is dropped, the session has no connection until its health is looked at.
     pub(crate) async fn reconnect(&self) -> Result<(), CallError> {
-        let core = &self.core;
         self.require_alive()?;
-        core.set_state(SessionState::Reconnecting);
-        if let Some(live) = core.live() {
-            live.close();
-            live.closed().await;
-        }
-        Live::open(core).await?;
-        self.require_alive().inspect_err(|_| core.live().iter().for_each(|live| live.close()))?;
-        core.works();
+        Live::replace(&self.core).await?;
+        self.require_alive()
+            .inspect_err(|_| self.core.live().iter().for_each(|live| live.close()))?;
         Ok(())
     }
 
     /// A lost key is never tried again, and a session that ended does not come back.
     fn require_alive(&self) -> Result<(), CallError> {
         match self.core.state() {
-            SessionState::Connected | SessionState::Reconnecting => Ok(()),
+            SessionState::Connected | SessionState::Reconnecting | SessionState::Degraded => Ok(()),
             state => Err(self.core.lost().unwrap_or_else(|| {
                 CallError::Invalid(format!("the session is {state:?}: remove it and add it again"))
             })),

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::core::Core;
+use super::core::{Core, SessionState};
 use super::streams;
 use crate::telegram::{CallError, Connection, Identity, Parts};
 
@@ -64,6 +64,23 @@ impl Live {
                 Err(error)
             }
         }
+    }
+
+    /// Closes the connection of a session to its end, then opens another. Nothing else may use the session
+    /// meanwhile. If it fails or is dropped, the session has no connection.
+    pub(super) async fn replace(core: &Arc<Core>) -> Result<(), CallError> {
+        if core.state() != SessionState::Degraded {
+            core.set_state(SessionState::Reconnecting);
+        }
+        core.set_offline(true);
+        if let Some(live) = core.live() {
+            live.close();
+            live.closed().await;
+        }
+        Self::open(core).await?;
+        core.set_offline(false);
+        core.works();
+        Ok(())
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -1,7 +1,7 @@
 //! One account: an actor with a queue.
 //!
 //! Its tasks are the *io* task of `grammers`, the *pump*, which owns the update stream and only drains it,
-//! the *dispatcher*, which calls handlers, the *runner*, which owns the queue and starts operations, and one
+//! the *dispatcher*, which calls handlers, the *health* task, which asks whether the line works and makes it again, the *runner*, which owns the queue and starts operations, and one
 //! for each operation that waits for a permit or runs; and, where there is a store, the *keeper*, which writes
 //! what changes. They share nothing but ranked locks and atomics. What
 //! the session needs of its manager it asks for through [`Admission`].
@@ -10,6 +10,7 @@ mod admission;
 mod attempt;
 mod config;
 mod core;
+mod health;
 mod job;
 mod keeper;
 mod lifecycle;

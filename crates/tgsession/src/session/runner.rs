@@ -68,6 +68,7 @@ impl Runner {
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Note>) {
         let draining = self.core.draining.clone();
         let key_lost = self.core.key_lost.clone();
+        let mut offline = self.core.offline_changes();
         while !(draining.is_cancelled() && self.running == 0) {
             let (wait, now) = (self.core.settings.queue_wait, Instant::now());
             let wake = self.queue.next_change(wait, self.core.blocked(), now);
@@ -76,6 +77,8 @@ impl Runner {
                 Some(number) = self.cancelled.next() => self.on_cancelled(number),
                 () = draining.cancelled(), if !self.drained => self.drain(),
                 () = key_lost.cancelled(), if !self.lost => {}
+                // The core has the other end.
+                _ = offline.changed() => {}
                 () = until(wake) => {}
             }
             self.refuse_if_lost();
@@ -173,7 +176,8 @@ impl Runner {
     /// Lets what may start ask for its permit, the highest rank first.
     fn launch(&mut self) {
         let now = Instant::now();
-        if self.core.draining.is_cancelled() || self.core.blocked_for().is_some() {
+        let core = &self.core;
+        if core.draining.is_cancelled() || core.is_offline() || core.blocked_for().is_some() {
             return;
         }
         let free = !self.core.is_busy();

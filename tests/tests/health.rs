@@ -1,0 +1,136 @@
+//! Lines that do not work: noticed, replaced, and nobody else's trouble.
+
+use std::time::Duration;
+
+use tgsession::{ExportMessages, Manager, Outcome, Send, SessionState};
+use tgtest::{Fault, Method};
+use tokio::time::Instant;
+use workspace_tests::{Heard, POSTS, Stage, eventually as soon};
+
+/// Waits until a session is in a state, and returns when.
+async fn until(stage: &Stage, session: usize, state: SessionState) -> Instant {
+    soon(async {
+        while stage.manager.session(stage.sessions[session]).unwrap().state != state {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+    Instant::now()
+}
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn push(stage: &Stage, text: &str) {
+    let id = |name| stage.telegram.account(name).unwrap().id();
+    assert!(stage.telegram.push_message(id("a0"), id("a1"), text));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_answers_nothing_is_replaced_and_nothing_is_lost() {
+    let stage = Stage::new(2).await;
+    let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    let account = stage.telegram.account("a0").unwrap().id();
+    let begin = Instant::now();
+    stage.telegram.inject(Fault::silence().on(Method::GET_USERS).by(account));
+    let noticed = until(&stage, 0, SessionState::Reconnecting).await - begin;
+    assert!(noticed > secs(30) && noticed < secs(71), "{noticed:?}");
+    let back = until(&stage, 0, SessionState::Connected).await - begin - noticed;
+    assert!(back < secs(5), "{back:?}");
+    assert_eq!(
+        stage.telegram.connections_made(),
+        3,
+        "one more, and the other session's is the same"
+    );
+    push(&stage, "after");
+    assert_eq!(heard.next().await, "after");
+    assert!(heard.is_silent());
+    stage.assert_idle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_on_a_dead_line_ends_with_it_and_goes_on_with_the_next() {
+    let stage = Stage::new(1).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_HISTORY).after(1));
+    stage.telegram.inject(Fault::silence().on(Method::GET_USERS));
+    let begin = Instant::now();
+    let export = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
+    assert_eq!(soon(export).await.done().unwrap().len(), POSTS);
+    assert!(begin.elapsed() < secs(120), "and not after its 300 s: {:?}", begin.elapsed());
+    stage.assert_idle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_tried_again_ever_more_slowly_and_then_each_minute() {
+    let stage = Stage::new(1).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_USERS).always());
+    until(&stage, 0, SessionState::Degraded).await;
+    let waiting = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+    assert!(matches!(soon(waiting).await, Outcome::ExpiredInQueue { .. }));
+    assert_eq!(stage.manager.session(stage.sessions[0]).unwrap().state, SessionState::Degraded);
+    let before = stage.telegram.connections_made();
+    assert_eq!(before, 5, "the first, and after 2, 4, 8 and 16 s");
+    tokio::time::sleep(secs(600)).await;
+    let later = stage.telegram.connections_made() - before;
+    assert!((6..=9).contains(&later), "each takes 10 s and is followed by a minute: {later}");
+    stage.telegram.heal();
+    until(&stage, 0, SessionState::Connected).await;
+    let sent = stage.manager.submit(stage.sessions[0], Send::new("friend", "at last")).unwrap();
+    assert!(soon(sent).await.done().is_some());
+    assert_eq!(stage.texts(), ["at last"]);
+    stage.assert_idle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_must_wait_is_not_asked() {
+    let stage = Stage::new(1).await;
+    stage.telegram.inject(Fault::flood_wait(secs(600)).on(Method::SEND_MESSAGE));
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+    soon(stage.telegram.called(Method::SEND_MESSAGE, 1)).await;
+    let asked = || {
+        let all = stage.telegram.requests();
+        all.iter().filter(|r| r.method == Method::GET_USERS).count()
+    };
+    let before = asked();
+    tokio::time::sleep(secs(500)).await;
+    assert_eq!(asked(), before);
+    assert!(soon(send).await.done().is_some(), "and its work is done when it may go on");
+    tokio::time::sleep(secs(100)).await;
+    assert!(asked() > before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_stops_at_once_while_its_line_is_made_again() {
+    let stage = Stage::new(1).await;
+    stage.telegram.inject(Fault::silence().on(Method::GET_USERS).always());
+    until(&stage, 0, SessionState::Degraded).await;
+    let begin = Instant::now();
+    let stopped = stage.manager.remove_session(stage.sessions[0]).await.unwrap();
+    assert_eq!(stopped.survivors, 0);
+    assert!(begin.elapsed() <= secs(5), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_that_lose_their_lines_together_do_not_trouble_the_others() {
+    let manager = Manager::builder().health_interval(secs(5)).health_timeout(secs(2));
+    let stage = Stage::with(6, manager.build().unwrap()).await;
+    for i in 0..3 {
+        let account = stage.telegram.account(&format!("a{i}")).unwrap().id();
+        stage.telegram.inject(Fault::silence().on(Method::GET_USERS).by(account).always());
+    }
+    for i in 0..3 {
+        until(&stage, i, SessionState::Degraded).await;
+    }
+    for i in 3..6 {
+        let session = stage.sessions[i];
+        assert_eq!(stage.manager.session(session).unwrap().state, SessionState::Connected);
+        let export = stage.manager.submit(session, ExportMessages::of("room")).unwrap();
+        assert_eq!(soon(export).await.done().unwrap().len(), POSTS);
+    }
+    stage.telegram.heal();
+    for i in 0..3 {
+        until(&stage, i, SessionState::Connected).await;
+    }
+    stage.assert_idle().await;
+}
