@@ -117,19 +117,24 @@ async fn a_dropped_manager_leaves_no_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_reconnect_can_be_tried_again() {
+async fn a_failed_reconnect_can_be_tried_again_and_is_by_itself() {
     let stage = Stage::new(1).await;
     let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
-    stage.telegram.inject(Fault::silence().on(Method::GET_USERS));
-    let failed = eventually(stage.manager.reconnect(stage.sessions[0])).await.unwrap_err();
-    assert!(matches!(failed, ReconnectError::Call(CallError::Unavailable { .. })), "{failed}");
-    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
-    assert!(!eventually(send).await.is_done(), "there is no connection");
-    assert!(stage.telegram.sent().is_empty());
-
-    eventually(stage.manager.reconnect(stage.sessions[0])).await.unwrap();
-    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
-    assert!(eventually(send).await.is_done());
+    for by_hand in [true, false] {
+        stage.telegram.inject(Fault::silence().on(Method::GET_USERS));
+        let failed = eventually(stage.manager.reconnect(stage.sessions[0])).await.unwrap_err();
+        assert!(matches!(failed, ReconnectError::Call(CallError::Unavailable { .. })), "{failed}");
+        let begin = Instant::now();
+        let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(stage.manager.sessions()[0].queued, 1, "there is no connection: it waits");
+        if by_hand {
+            eventually(stage.manager.reconnect(stage.sessions[0])).await.unwrap();
+        }
+        assert!(eventually(send).await.is_done());
+        let took = begin.elapsed().as_secs();
+        assert!(if by_hand { took < 2 } else { took < 40 }, "{took} s");
+    }
     let (account, friend) = ("a0", "friend");
     let account = stage.telegram.account(account).unwrap().id();
     let friend = stage.telegram.user(friend).unwrap();
