@@ -4,6 +4,10 @@
 //! swallows what it is given says nothing: so each session is asked every while who it is, and where no answer
 //! comes in time its line is closed, which ends what waits on it, and made anew. That is tried after 2, 4, 8 and
 //! 16 s, then each minute. No operation starts meanwhile; what waits in the queue expires there.
+//!
+//! A line can answer and still bring no updates: a call that the update stream makes has no limit, and must not
+//! be cancelled. So it is asked too how far the updates have come, and where nothing has arrived between two
+//! looks although there was something, the line is made anew as well: the next one catches up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +17,7 @@ use tracing::warn;
 
 use super::core::{Core, SessionState};
 use super::live::Live;
-use crate::telegram::CallError;
+use crate::telegram::{CallError, Progress};
 
 /// The pauses before the first attempts to make a line again.
 const PAUSES: [u64; 4] = [2, 4, 8, 16];
@@ -31,22 +35,36 @@ pub(super) async fn watch(core: Arc<Core>) {
 }
 
 async fn look_after(core: &Arc<Core>) {
+    let mut earlier = None;
     loop {
         sleep(core.settings.health_interval).await;
         // A question would be one call more.
-        if core.blocked_for().is_none() && !works(core).await {
+        if core.blocked_for().is_none() && !works(core, &mut earlier).await {
             make_again(core).await;
         }
     }
 }
 
-/// Whether Telegram answers, whatever it says.
-async fn works(core: &Core) -> bool {
+/// Whether Telegram answers, whatever it says, and updates arrive.
+async fn works(core: &Core, earlier: &mut Option<Progress>) -> bool {
     let Some(live) = core.live().filter(|live| !live.is_closing()) else { return false };
-    match live.connection.identify(core.settings.health_timeout).await {
+    let limit = core.settings.health_timeout;
+    let progress = match live.connection.identify(limit).await {
         Ok(_) => {
             core.works();
-            true
+            live.connection.updates(limit).await
+        }
+        Err(error) => Err(error),
+    };
+    match progress {
+        Ok(now) => {
+            let is_stuck = earlier.replace(now).is_some_and(|earlier| now.is_stuck_since(earlier));
+            if is_stuck {
+                warn!(session = %core.id, "no updates arrive, although there are some");
+                // What the next line does not bring either was not to be had.
+                *earlier = None;
+            }
+            !is_stuck
         }
         Err(error) => {
             core.notice(&error);

@@ -102,20 +102,45 @@ impl Connection {
     /// Asks Telegram who this is: the cheapest call that proves that the line works.
     pub(crate) async fn identify(&self, limit: Duration) -> Result<Identity, CallError> {
         let answer = tokio::time::timeout(limit, self.client.get_me()).await;
-        let me = answer.map_err(|_| CallError::Unavailable {
-            reason: format!("no answer within {limit:?}"),
-            maybe_executed: false,
-        })??;
+        let me = answer.map_err(|_| no_answer(limit))??;
         Ok(Identity {
             user: me.id().bare_id_unchecked(),
             username: me.username().map(str::to_owned),
         })
     }
 
+    /// How far Telegram's updates for the account have come, and how far those that arrived here.
+    pub(crate) async fn updates(&self, limit: Duration) -> Result<Progress, CallError> {
+        let request = tl::functions::updates::GetState {};
+        let answer = tokio::time::timeout(limit, self.client.invoke(&request)).await;
+        let tl::enums::updates::State::State(there) = answer.map_err(|_| no_answer(limit))??;
+        let here = self.session.updates_state().await;
+        let here = here.map_err(|error| CallError::Invalid(error.to_string()))?;
+        Ok(Progress { there: there.pts, here: here.pts })
+    }
+
     /// Ends the line for good. Calls that are under way fail, executed or not.
     pub(crate) fn close(&self) {
         self.client.disconnect();
     }
+}
+
+/// The numbers of the last updates, of what there is and of what arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    there: i32,
+    here: i32,
+}
+
+impl Progress {
+    /// Whether nothing has arrived since an earlier look, although there was something by then.
+    pub(crate) fn is_stuck_since(self, earlier: Self) -> bool {
+        self.here == earlier.here && earlier.there > earlier.here
+    }
+}
+
+fn no_answer(limit: Duration) -> CallError {
+    CallError::Unavailable { reason: format!("no answer within {limit:?}"), maybe_executed: false }
 }
 
 /// The user that a session signs in as.

@@ -11,7 +11,7 @@ mod peer;
 
 pub(crate) use account::Changes;
 pub use connection::Identity;
-pub(crate) use connection::{Connection, Credentials, Parts};
+pub(crate) use connection::{Connection, Credentials, Parts, Progress};
 pub use error::CallError;
 pub use peer::Target;
 pub(crate) use peer::resolve;
