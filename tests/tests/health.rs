@@ -83,6 +83,40 @@ async fn it_is_tried_again_ever_more_slowly_and_then_each_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_line_that_answers_but_brings_no_updates_is_replaced() {
+    let stage = Stage::new(2).await;
+    let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    let account = stage.telegram.account("a0").unwrap().id();
+    // The stream asks for what it missed, and waits for the answer.
+    stage.telegram.inject(Fault::silence().on(Method::GET_DIFFERENCE).by(account));
+    stage.telegram.drop_connections(account);
+    push(&stage, "not heard at first");
+    tokio::time::sleep(secs(20)).await;
+    assert!(heard.is_silent(), "the line works, and is deaf");
+    tokio::time::sleep(secs(80)).await;
+    assert_eq!(heard.next().await, "not heard at first");
+    push(&stage, "after");
+    assert_eq!(heard.next().await, "after");
+    assert!(heard.is_silent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_sends_and_hears_is_left_alone() {
+    let stage = Stage::new(2).await;
+    let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    for n in 0..20 {
+        let send = Send::new("friend", format!("{n}"));
+        assert!(soon(stage.manager.submit(stage.sessions[0], send).unwrap()).await.is_done());
+        if n % 5 == 0 {
+            push(&stage, "heard");
+            assert_eq!(heard.next().await, "heard");
+        }
+        tokio::time::sleep(secs(20)).await;
+    }
+    assert_eq!(stage.telegram.connections_made(), 2, "one each");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_account_that_must_wait_is_not_asked() {
     let stage = Stage::new(1).await;
     stage.telegram.inject(Fault::flood_wait(secs(600)).on(Method::SEND_MESSAGE));

@@ -66,7 +66,8 @@ async fn nothing_secret_is_logged_at_any_level() {
     assert!(matches!(failed, Outcome::Failed(_)));
     manager.reconnect(session).await.unwrap();
     manager.shutdown().await;
-    store.close().await;
+    drop(manager);
+    store.close().await.unwrap();
 
     let log = String::from_utf8_lossy(&logged.0.lock().unwrap()).into_owned();
     assert!(log.contains("lockorder") && log.contains("grammers"), "everybody was heard");

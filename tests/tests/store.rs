@@ -36,7 +36,7 @@ impl Stage {
         let store = stage.open().await;
         let session = stage.telegram.account("a0").unwrap().session_data();
         store.add("a0", &session, 1).await.unwrap();
-        store.close().await;
+        store.close().await.unwrap();
         stage
     }
 
@@ -70,7 +70,8 @@ impl Stage {
 impl Process {
     async fn end(self) {
         assert_eq!(self.manager.shutdown().await.survivors, 0);
-        self.store.close().await;
+        drop(self.manager);
+        self.store.close().await.unwrap();
     }
 
     async fn send(&self, session: SessionId, text: &str) -> Outcome<tgsession::Sent> {
@@ -125,10 +126,11 @@ async fn a_flood_wait_holds_the_account_over_a_restart() {
     stage.telegram.inject(Fault::flood_wait(hour).on(Method::SEND_MESSAGE));
     let send = first.manager.submit(added.unwrap(), Send::new("friend", "too fast")).unwrap();
     soon(stage.telegram.called(Method::SEND_MESSAGE, 1)).await;
-    let blocked = || first.manager.sessions()[0].blocked_for;
-    while blocked().is_none() {
+    // It waits in the queue again.
+    while first.manager.sessions()[0].queued == 0 {
         tokio::task::yield_now().await;
     }
+    assert!(first.manager.sessions()[0].blocked_for.is_some());
     first.end().await;
     assert!(matches!(soon(send).await, Outcome::ShutDown));
     let (second, added) = stage.start().await;
@@ -192,8 +194,8 @@ async fn one_process_has_it_at_a_time_and_the_other_is_told_who() {
     let pid = std::process::id();
     assert!(matches!(&error, OpenError::InUse { pid: Some(of), .. } if *of == pid), "{error}");
     assert!(error.to_string().contains(&format!("in use by process {pid}")), "{error}");
-    store.close().await;
-    stage.open().await.close().await;
+    store.close().await.unwrap();
+    stage.open().await.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -220,9 +222,18 @@ async fn names_are_checked_and_taken_once() {
     assert!(matches!(&error, StoreError::Unknown(name) if name == "a1"), "{error}");
     store.add("a1", &data, 1).await.unwrap();
     assert_eq!(store.names().await.unwrap(), ["a0", "a1"]);
+    let config = SessionConfig::stored(&store, "a0").await.unwrap();
+    for error in [
+        SessionConfig::stored(&store, "a0").await.unwrap_err(),
+        store.remove("a0").await.unwrap_err(),
+        store.close().await.unwrap_err(),
+    ] {
+        assert!(matches!(&error, StoreError::InUse(name) if name == "a0"), "{error}");
+    }
+    drop(config);
     assert!(store.remove("a0").await.unwrap() && !store.remove("a0").await.unwrap());
     assert_eq!(store.names().await.unwrap(), ["a1"]);
-    store.close().await;
+    store.close().await.unwrap();
     assert!(matches!(store.names().await, Err(StoreError::Closed)));
 }
 
@@ -232,7 +243,14 @@ async fn nobody_changes_or_moves_what_it_has_without_being_noticed() {
     let store = stage.open().await;
     let data = stage.telegram.account("a1").unwrap().session_data();
     store.add("a1", &data, 1).await.unwrap();
-    store.close().await;
+    store.close().await.unwrap();
+    let lost = tempfile::tempdir().unwrap();
+    std::fs::copy(stage.path().join("store.db"), lost.path().join("store.db")).unwrap();
+    let database = rusqlite::Connection::open(lost.path().join("store.db")).unwrap();
+    database.execute("DELETE FROM vault", []).unwrap();
+    drop(database);
+    let error = Store::open(lost.path(), secret()).await.unwrap_err();
+    assert!(matches!(error, OpenError::NoVault), "{error}");
     let harms = [
         "UPDATE fact SET value = CAST(substr(value, 1, length(value) - 1) || x'00' AS BLOB)
              WHERE session = 'a0' AND kind = 2",
@@ -252,7 +270,7 @@ async fn nobody_changes_or_moves_what_it_has_without_being_noticed() {
         let error = SessionConfig::stored(&store, "a0").await.unwrap_err();
         assert!(matches!(&error, StoreError::Damaged { session, .. } if session == "a0"), "{harm}");
         assert!(SessionConfig::stored(&store, "a1").await.is_ok(), "and the other is whole");
-        store.close().await;
+        store.close().await.unwrap();
     }
 }
 

@@ -85,11 +85,8 @@ async fn drive(core: Arc<Core>, mut underway: Underway, registered: Result<(), A
 
 async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
     let Some(job) = underway.job.as_mut() else { return Verdict::Busy };
-    if job.kind() == Kind::Send {
-        // Told to the operator once, and not to Telegram again.
-        if let Some(name) = core.restriction_name() {
-            return Verdict::Failed(CallError::Restricted { name }.into());
-        }
+    if let Some(error) = restriction(core, job) {
+        return Verdict::Failed(error.into());
     }
     let (cancel, giving_up) = (job.cancel.clone(), core.giving_up.clone());
     let lane = job.terms.lane;
@@ -103,6 +100,10 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
             Err(error) => return Verdict::Failed(error.into()),
         },
     };
+    // It may have been a while.
+    if let Some(error) = restriction(core, job) {
+        return Verdict::Failed(error.into());
+    }
     underway.started = true;
     let _ = underway.notes.send(Note::Started(lane));
     if let Some(line) = locks.line.as_mut() {
@@ -119,6 +120,12 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
         line.finished += 1;
     }
     verdict
+}
+
+/// What was told to the operator once is not told to Telegram again.
+fn restriction(core: &Core, job: &Job) -> Option<CallError> {
+    let name = core.restriction_name().filter(|_| job.kind() == Kind::Send)?;
+    Some(CallError::Restricted { name })
 }
 
 /// Levels 2, 3, 4. `None` if the session is busy, or must wait for Telegram.
@@ -138,7 +145,7 @@ async fn lock(
             false => None,
         };
         // It may have been a while.
-        if core.blocked_for().is_some() || core.key_lost.is_cancelled() {
+        if core.is_offline() || core.blocked_for().is_some() || core.key_lost.is_cancelled() {
             return Ok(None);
         }
         if core.admission.is_free(core.id) && !(exclusive && core.line.is_locked()) {
@@ -176,6 +183,7 @@ async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {
             // While the locks are held: the next operation must know.
             if let Failure::Call(error) = &failure {
                 core.notice(error);
+                core.saved().await;
             }
             Verdict::Failed(failure)
         }

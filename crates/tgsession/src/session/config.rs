@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::keeper::Keeper;
 use crate::operation::Monitor;
-use crate::store::{Account, Held, Store, StoreError};
+use crate::store::{Account, Held, Lease, Store, StoreError};
 use crate::telegram::{Changes, Credentials};
 
 /// An account to add to a manager.
@@ -22,6 +22,8 @@ pub struct SessionConfig {
     pub(crate) changes: Option<Changes>,
     pub(crate) monitors: Vec<Monitor>,
     pub(super) keeper: Option<Keeper>,
+    /// Its name in the store is its own.
+    pub(super) lease: Option<Lease>,
 }
 
 impl SessionConfig {
@@ -36,6 +38,7 @@ impl SessionConfig {
             changes: None,
             monitors: Vec::new(),
             keeper: None,
+            lease: None,
         }
     }
 
@@ -43,15 +46,17 @@ impl SessionConfig {
     /// holds the account. Its label is its name in the store.
     ///
     /// # Errors
-    /// If the store has none of this name, or what it has was changed by something else.
+    /// If the store has none of this name, somebody has it already, or what there is was changed by something else.
     pub async fn stored(store: &Store, name: &str) -> Result<Self, StoreError> {
+        // First: what is read under it is what its last user left.
+        let lease = Some(store.lease(name)?);
         let Account { session, api_id, held } = store.load(name).await?;
         let (changes, inbox) = mpsc::unbounded_channel();
         let credentials = Credentials::new(session, api_id, Some(changes.clone()));
         let keeper = Keeper::new(store.clone(), name.to_owned(), inbox);
         let label = name.to_owned();
         let (changes, keeper) = (Some(changes), Some(keeper));
-        Ok(Self { label, credentials, held, changes, monitors: Vec::new(), keeper })
+        Ok(Self { label, credentials, held, changes, monitors: Vec::new(), keeper, lease })
     }
 
     /// Listens from the first event on, with those that were missed while nobody did. A monitor that is

@@ -23,7 +23,7 @@ use crate::events::{Event, Handlers, Joining};
 use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
 use crate::operation::Kind;
-use crate::store::Topic;
+use crate::store::{Lease, Topic};
 use crate::telegram::{CallError, Changes, Credentials, Identity};
 
 /// How a session is.
@@ -45,6 +45,9 @@ pub enum SessionState {
     /// It is stopping, or has stopped.
     Stopped,
 }
+
+/// How long the answer to an operation waits for what it taught to be written.
+const SAVED_WITHIN: Duration = Duration::from_secs(2);
 
 const STATES: [SessionState; 7] = [
     SessionState::Connecting,
@@ -139,6 +142,11 @@ pub(crate) struct Core {
     changes: Option<Changes>,
     /// The keeper has written the last change, or there is none.
     pub(crate) kept: CancellationToken,
+    /// How many urgent changes there were, and how many of them are written.
+    noted: AtomicU64,
+    written: watch::Sender<u64>,
+    /// Until the last task of the session has ended, nobody else uses its key.
+    _lease: Option<Lease>,
     /// To the dispatcher.
     pub(crate) events: mpsc::Sender<Event>,
     /// Nothing more will be sent to the dispatcher.
@@ -175,7 +183,8 @@ impl Core {
         events: mpsc::Sender<Event>,
         tracker: TaskTracker,
     ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
-        let SessionConfig { label, credentials, held, changes, monitors, keeper: _ } = config;
+        let SessionConfig { label, credentials, held, changes, monitors, keeper: _, lease } =
+            config;
         let (handlers, joining) = Handlers::new(id, settings.lock_timeout);
         for monitor in monitors {
             handlers.add(monitor.into_handler());
@@ -189,6 +198,9 @@ impl Core {
             restricted: watch::Sender::new(held.restricted),
             changes,
             kept: CancellationToken::new(),
+            noted: AtomicU64::new(0),
+            written: watch::Sender::new(0),
+            _lease: lease,
             key_lost: CancellationToken::new(),
             events,
             events_over: CancellationToken::new(),
@@ -252,8 +264,32 @@ impl Core {
     /// Has the keeper write what there is of this now.
     pub(crate) fn changed(&self, topic: Topic) {
         if let Some(changes) = &self.changes {
+            self.noted.fetch_add(1, Ordering::AcqRel);
             // Gone only once the session has stopped.
             let _ = changes.send(topic);
+        }
+    }
+
+    /// How many changes there were, before what is written now was looked for.
+    pub(crate) fn noted(&self) -> u64 {
+        self.noted.load(Ordering::Acquire)
+    }
+
+    /// All changes up to this one are written.
+    pub(crate) fn set_written(&self, noted: u64) {
+        self.written.send_replace(noted);
+    }
+
+    /// Waits until what was noted of the account is written, for a moment at most: whoever hears of it may end the
+    /// process.
+    pub(crate) async fn saved(&self) {
+        if self.changes.is_none() {
+            return;
+        }
+        let (noted, mut written) = (self.noted(), self.written.subscribe());
+        let saved = written.wait_for(|written| *written >= noted);
+        if tokio::time::timeout(SAVED_WITHIN, saved).await.is_err() {
+            tracing::error!(session = %self.id, "what was learned of the account is not written yet");
         }
     }
 

@@ -35,19 +35,27 @@ pub(super) async fn watch(core: Arc<Core>) {
 }
 
 async fn look_after(core: &Arc<Core>) {
-    let mut earlier = None;
+    let mut updates = Updates::default();
     loop {
         sleep(core.settings.health_interval).await;
         // A question would be one call more.
-        if core.blocked_for().is_none() && !works(core, &mut earlier).await {
-            make_again(core).await;
+        if core.blocked_for().is_some() {
+            continue;
+        }
+        let live = core.live();
+        let works = match &live {
+            Some(live) if !live.is_closing() => works(core, live, &mut updates).await,
+            // Closed by somebody who makes another, or could not.
+            _ => !core.is_offline(),
+        };
+        if !works {
+            make_again(core, live.as_ref()).await;
         }
     }
 }
 
 /// Whether Telegram answers, whatever it says, and updates arrive.
-async fn works(core: &Core, earlier: &mut Option<Progress>) -> bool {
-    let Some(live) = core.live().filter(|live| !live.is_closing()) else { return false };
+async fn works(core: &Core, live: &Live, updates: &mut Updates) -> bool {
     let limit = core.settings.health_timeout;
     let progress = match live.connection.identify(limit).await {
         Ok(_) => {
@@ -57,15 +65,13 @@ async fn works(core: &Core, earlier: &mut Option<Progress>) -> bool {
         Err(error) => Err(error),
     };
     match progress {
-        Ok(now) => {
-            let is_stuck = earlier.replace(now).is_some_and(|earlier| now.is_stuck_since(earlier));
-            if is_stuck {
-                warn!(session = %core.id, "no updates arrive, although there are some");
-                // What the next line does not bring either was not to be had.
-                *earlier = None;
-            }
-            !is_stuck
+        Ok(now) if updates.are_stuck(now) => {
+            warn!(session = %core.id, "no updates arrive, although there are some");
+            false
         }
+        Ok(_) => true,
+        // It was closed meanwhile: what it answered says nothing of the next.
+        Err(_) if live.is_closing() => true,
         Err(error) => {
             core.notice(&error);
             let answered = !matches!(error, CallError::Unavailable { .. });
@@ -77,11 +83,48 @@ async fn works(core: &Core, earlier: &mut Option<Progress>) -> bool {
     }
 }
 
-async fn make_again(core: &Arc<Core>) {
+/// How far the updates have come, look by look.
+#[derive(Default)]
+struct Updates {
+    earlier: Option<Progress>,
+    looks: u32,
+    /// How often they were stuck in a row: another line did not help, so the next is made after more looks.
+    stuck: u32,
+}
+
+impl Updates {
+    fn are_stuck(&mut self, now: Progress) -> bool {
+        let Some(earlier) = self.earlier else {
+            self.earlier = Some(now);
+            return false;
+        };
+        if !now.is_stuck_since(earlier) {
+            (self.earlier, self.looks) = (Some(now), 0);
+            if now.has_moved_since(earlier) {
+                self.stuck = 0;
+            }
+            return false;
+        }
+        self.looks += 1;
+        let is_stuck = self.looks >= 1 << self.stuck.min(6);
+        if is_stuck {
+            (self.earlier, self.looks) = (None, 0);
+            self.stuck += 1;
+        }
+        is_stuck
+    }
+}
+
+/// Replaces the line that did not work.
+async fn make_again(core: &Arc<Core>, judged: Option<&Arc<Live>>) {
+    // Somebody else may have replaced it.
+    if core.live().as_ref().map(Arc::as_ptr) != judged.map(Arc::as_ptr) {
+        return;
+    }
     core.set_state(SessionState::Reconnecting);
     core.set_offline(true);
     // What runs on it ends now, and not after its own time.
-    if let Some(live) = core.live() {
+    if let Some(live) = judged {
         live.close();
     }
     for attempt in 0.. {
@@ -100,14 +143,17 @@ async fn make_again(core: &Arc<Core>) {
 }
 
 async fn try_again(core: &Arc<Core>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let has_line = || !core.is_offline() && core.live().is_some_and(|live| !live.is_closing());
+    // Somebody else was faster; and may be again, while the session is waited for.
+    if has_line() {
+        return Ok(());
+    }
     // Kept for one attempt only: who wants to remove the session does not wait for long.
     let exclusive = core.admission.exclude(core.id).await?;
     let Some(_exclusive) = exclusive else {
         return Err("the session is not in the register".into());
     };
-    // Somebody else may have been faster.
-    if core.live().is_some_and(|live| !live.is_closing()) {
-        core.set_offline(false);
+    if has_line() {
         return Ok(());
     }
     Ok(Live::replace(core).await?)
@@ -125,6 +171,21 @@ fn pause(session: u64, attempt: usize) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn updates_that_stay_stuck_are_waited_for_longer_each_time() {
+        let mut updates = Updates::default();
+        let deaf = Progress::new(9, 5);
+        let looks = |updates: &mut Updates| {
+            (1..).find(|_| updates.are_stuck(deaf)).expect("it is found stuck some time")
+        };
+        let rounds: Vec<i32> = (0..4).map(|_| looks(&mut updates)).collect();
+        assert_eq!(rounds, [2, 3, 5, 9]);
+        assert!(!updates.are_stuck(Progress::new(9, 8)) && !updates.are_stuck(Progress::new(9, 9)));
+        assert_eq!(looks(&mut updates), 2, "they had moved: it begins anew");
+        let mut updates = Updates::default();
+        assert!((0..9).all(|n| !updates.are_stuck(Progress::new(n, n))), "all of them arrive");
+    }
 
     #[test]
     fn pauses_double_to_a_minute_and_differ_by_session() {

@@ -1,21 +1,22 @@
 //! The keeper: writes what changes of a session to its store.
 //!
 //! Changes are collected for a moment and written together, as each update brings some; but a key, a loss or
-//! a limit at once. A change names what has changed, and its value is read when it is written: so any number
+//! a limit at once, and the operation that taught it is answered after that. A change names what has changed, and its value is read when it is written: so any number
 //! of changes of one thing is one write. What could not be written is tried again.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt;
 use grammers_session::Session as _;
-use grammers_session::storages::MemorySessionError;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::error;
 
 use super::core::Core;
-use crate::store::{Fact, Store, StoreError, Topic};
+use crate::store::{Fact, Store, Topic};
+use crate::telegram::AccountError;
 
 /// How long changes are collected.
 const MOMENT: Duration = Duration::from_millis(500);
@@ -36,36 +37,32 @@ impl Keeper {
         Self { store, name, inbox, changed: HashSet::new() }
     }
 
-    /// Writes until nothing more will change, and then the rest.
-    pub(super) async fn run(mut self, core: Arc<Core>) {
+    /// Writes until nothing more will change, and then the rest. Dropped before, it gives the store what there is.
+    pub(super) async fn run(self, core: Arc<Core>) {
         let _kept = core.kept.clone().drop_guard();
-        let over = core.events_over.clone();
-        let mut pause = Duration::ZERO;
-        while !over.is_cancelled() {
-            let collect = async {
-                if self.changed.is_empty() {
-                    // The core has the other end.
-                    self.changed.extend(self.inbox.recv().await);
-                }
-                match self.changed.iter().any(is_urgent) {
-                    true => sleep(pause).await,
-                    false => sleep(pause.max(MOMENT)).await,
-                }
-            };
-            tokio::select! {
-                () = collect => {}
-                () = over.cancelled() => {}
-            }
-            pause = match self.write(&core).await {
-                true => Duration::ZERO,
-                false => PAUSE,
-            };
+        let mut running = Running { keeper: self, core };
+        running.run().await;
+    }
+
+    /// Collects changes until they are to be written.
+    async fn collect(&mut self, pause: Duration) {
+        let moment = sleep(pause.max(MOMENT));
+        tokio::pin!(moment);
+        if self.changed.is_empty() {
+            // The core has the other end.
+            self.changed.extend(self.inbox.recv().await);
         }
-        self.write(&core).await;
+        while !(self.changed.iter().any(is_urgent) && pause.is_zero()) {
+            tokio::select! {
+                Some(topic) = self.inbox.recv() => self.changed.extend([topic]),
+                () = &mut moment => return,
+            }
+        }
     }
 
     /// Writes all that has changed by now; false if that did not work.
     async fn write(&mut self, core: &Core) -> bool {
+        let noted = core.noted();
         while let Ok(topic) = self.inbox.try_recv() {
             self.changed.insert(topic);
         }
@@ -82,11 +79,8 @@ impl Keeper {
         match self.store.write(&self.name, &facts).await {
             Ok(()) => {
                 self.changed.clear();
+                core.set_written(noted);
                 true
-            }
-            Err(StoreError::Closed) => {
-                error!(session = %core.id, "the store was closed before its session stopped");
-                false
             }
             Err(error) => {
                 error!(session = %core.id, %error, "the store was not written");
@@ -96,12 +90,47 @@ impl Keeper {
     }
 }
 
+/// A keeper at work.
+struct Running {
+    keeper: Keeper,
+    core: Arc<Core>,
+}
+
+impl Running {
+    async fn run(&mut self) {
+        let over = self.core.events_over.clone();
+        let mut pause = Duration::ZERO;
+        while !over.is_cancelled() {
+            tokio::select! {
+                () = self.keeper.collect(pause) => {}
+                () = over.cancelled() => {}
+            }
+            pause = match self.keeper.write(&self.core).await {
+                true => Duration::ZERO,
+                false => PAUSE,
+            };
+        }
+        // Once more than the store should need.
+        if !self.keeper.write(&self.core).await {
+            sleep(MOMENT).await;
+            self.keeper.write(&self.core).await;
+        }
+    }
+}
+
+impl Drop for Running {
+    /// A session that is ended at once: the first poll hands the rest to the store, which writes it.
+    fn drop(&mut self) {
+        let _ = self.keeper.write(&self.core).now_or_never();
+    }
+}
+
 /// What a crash must not lose: everything else comes again.
 fn is_urgent(topic: &Topic) -> bool {
     !matches!(topic, Topic::Updates | Topic::Peer(_))
 }
 
-async fn facts(core: &Core, topics: &HashSet<Topic>) -> Result<Vec<Fact>, MemorySessionError> {
+async fn facts(core: &Core, topics: &HashSet<Topic>) -> Result<Vec<Fact>, AccountError> {
     let (session, api_id) = (&core.credentials.session, core.credentials.api_id);
     let mut facts = Vec::with_capacity(topics.len());
     for &topic in topics {

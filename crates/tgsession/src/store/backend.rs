@@ -34,6 +34,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// All that it has of a session; nothing if it does not know it.
     fn load(&self, session: &str) -> BoxFuture<'_, Result<Vec<Row>, StoreError>>;
 
+    /// Adds a session with these facts; false, and nothing is changed, if it knows it.
+    fn create(&self, session: &str, rows: Vec<Row>) -> BoxFuture<'_, Result<bool, StoreError>>;
+
     /// Makes all changes or none. Once it returns, they outlive the process.
     fn write(&self, session: &str, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>>;
 

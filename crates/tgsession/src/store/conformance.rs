@@ -26,6 +26,11 @@ async fn conforms<B: Backend>(directory: &Path, open: impl Fn(&Path) -> B, close
     let of_b = [(fact(1, 0), b"y".to_vec()), (fact(4, -1), b"x".to_vec())];
     assert_eq!(backend.load("b").await.unwrap(), of_b, "by kind and number");
 
+    assert!(!backend.create("a", vec![(fact(1, 0), vec![9])]).await.unwrap(), "it is there");
+    assert!(backend.create("d", vec![(fact(1, 0), vec![9])]).await.unwrap());
+    assert_eq!(backend.load("d").await.unwrap(), [(fact(1, 0), vec![9])]);
+    assert!(backend.remove("d").await.unwrap());
+
     let changes = vec![
         (fact(1, 0), value("new")),
         (fact(4, -1), None),
@@ -58,7 +63,8 @@ async fn sqlite_conforms() {
     let directory = tempfile::tempdir().unwrap();
     let open = |directory: &Path| {
         let lock = lock::take(directory).unwrap();
-        sqlite::Sqlite::start(sqlite::open(directory).unwrap(), lock)
+        let database = sqlite::open(directory).unwrap();
+        sqlite::Sqlite::start(sqlite::Locked { database, _lock: lock })
     };
     conforms(directory.path(), open, async |backend: sqlite::Sqlite| backend.close().await).await;
 }

@@ -33,6 +33,9 @@ pub enum OpenError {
         /// The newest version that is known here.
         known: i64,
     },
+    /// It has sessions, and nothing that says how they are sealed.
+    #[error("the store has lost the table that says how it is sealed: put a copy back")]
+    NoVault,
     /// A file of it could not be used.
     #[error("{} cannot be used", path.display())]
     Io {
@@ -65,6 +68,9 @@ pub enum StoreError {
     /// It has such a session.
     #[error("there is a session {0:?} in the store already: remove it, or choose another name")]
     Exists(String),
+    /// Somebody has the session.
+    #[error("{0} in use: remove it from its manager first")]
+    InUse(String),
     /// What it has of a session was changed by something else.
     #[error(
         "what the store has of session {session:?} was damaged or changed (fact {fact}): \

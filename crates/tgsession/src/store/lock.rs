@@ -55,7 +55,7 @@ pub(super) fn private(path: &Path) -> std::io::Result<File> {
     {
         use std::os::unix::fs::PermissionsExt;
         // It may have been there, as a copy that somebody put back.
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
     }
     Ok(file)
 }

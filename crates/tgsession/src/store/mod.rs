@@ -11,6 +11,7 @@ mod backend;
 mod conformance;
 mod error;
 mod facts;
+mod lease;
 mod lock;
 mod secret;
 mod sqlite;
@@ -25,8 +26,10 @@ pub use error::{OpenError, SecretError, StoreError};
 use facts::Facts;
 pub(crate) use facts::{Account, Fact, Held, Topic};
 use grammers_session::SessionData;
+pub(crate) use lease::Lease;
+use lease::Leases;
 pub use secret::Secret;
-use sqlite::Sqlite;
+use sqlite::{Locked, Sqlite};
 use vault::Vault;
 
 /// Accounts that are kept in a directory, sealed. Clones share it.
@@ -42,7 +45,8 @@ use vault::Vault;
 /// let manager = Manager::builder().build()?;
 /// manager.add_session(SessionConfig::stored(&store, "archive").await?).await?;
 /// manager.shutdown().await;
-/// store.close().await;
+/// drop(manager);
+/// store.close().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -52,6 +56,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     backend: Sqlite,
     vault: Vault,
+    leases: Leases,
 }
 
 impl Store {
@@ -73,11 +78,13 @@ impl Store {
             let lock = lock::take(&directory)?;
             let mut database = sqlite::open(&directory)?;
             let vault = vault::unlock(&mut database, &secret)?;
-            Ok::<_, OpenError>((lock, database, vault))
+            // The lock last: it is given back after the database is closed, wherever both are dropped.
+            Ok::<_, OpenError>((vault, Locked { database, _lock: lock }))
         });
         // A panic in there is a defect, and no reason to go on.
-        let (lock, database, vault) = opened.await.map_err(OpenError::Stopped)??;
-        Ok(Self(Arc::new(Inner { backend: Sqlite::start(database, lock), vault })))
+        let (vault, locked) = opened.await.map_err(OpenError::Stopped)??;
+        let (backend, leases) = (Sqlite::start(locked), Leases::default());
+        Ok(Self(Arc::new(Inner { backend, vault, leases })))
     }
 
     /// The names of the sessions in it, in their order.
@@ -99,24 +106,43 @@ impl Store {
         api_id: i32,
     ) -> Result<(), StoreError> {
         check_name(name)?;
-        if !self.0.backend.load(name).await?.is_empty() {
-            return Err(StoreError::Exists(name.to_owned()));
+        let facts = facts::of(session, api_id);
+        let rows = facts.iter().filter_map(|fact| {
+            let value = fact.value.as_ref()?;
+            Some((fact.id, self.0.vault.seal(name, fact.id, value)))
+        });
+        match self.0.backend.create(name, rows.collect()).await? {
+            true => Ok(()),
+            false => Err(StoreError::Exists(name.to_owned())),
         }
-        self.write(name, &facts::of(session, api_id)).await
     }
 
-    /// Forgets a session; false if there was none of this name. One that a manager has is written again by it:
-    /// remove it there first.
+    /// Forgets a session; false if there was none of this name.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If a manager has it: remove it there first; or if it cannot be written.
     pub async fn remove(&self, name: &str) -> Result<bool, StoreError> {
+        let _lease = self.lease(name)?;
         self.0.backend.remove(name).await
     }
 
     /// Waits until all that was given to it is written, and frees the directory. It takes nothing more.
-    pub async fn close(&self) {
+    ///
+    /// # Errors
+    /// If sessions of it are in use: another process that opened it now would use their keys too, and lose them.
+    /// Shut their managers down and drop them first.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let names = self.0.leases.names();
+        if !names.is_empty() {
+            return Err(StoreError::InUse(names.join(", ")));
+        }
         self.0.backend.close().await;
+        Ok(())
+    }
+
+    /// Gives a session out, to one at a time.
+    pub(crate) fn lease(&self, name: &str) -> Result<Lease, StoreError> {
+        self.0.leases.take(name).ok_or_else(|| StoreError::InUse(name.to_owned()))
     }
 
     pub(crate) async fn load(&self, name: &str) -> Result<Account, StoreError> {

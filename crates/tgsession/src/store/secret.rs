@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use super::SecretError;
 
@@ -18,14 +19,16 @@ use super::SecretError;
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// These words.
+    /// These words, without the space around them.
     ///
     /// # Errors
     /// If there are none.
     pub fn passphrase(words: String) -> Result<Self, SecretError> {
+        let words = Zeroizing::new(words);
         match words.trim().is_empty() {
             true => Err(SecretError::Empty),
-            false => Ok(Self(words.into())),
+            // As from a file: nobody sees the space around it.
+            false => Ok(Self(words.trim().to_owned().into())),
         }
     }
 

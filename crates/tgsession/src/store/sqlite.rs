@@ -46,6 +46,8 @@ pub(super) fn open(directory: &Path) -> Result<Connection, OpenError> {
     let private = lock::private(&path);
     private.map_err(|source| OpenError::Io { path: path.clone(), source })?;
     let mut database = Connection::open(&path)?;
+    // Whoever comes past the lock of the directory does not come past this one.
+    database.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     database.pragma_update(None, "journal_mode", "WAL")?;
     // What was written outlives the machine's power too.
     database.pragma_update(None, "synchronous", "FULL")?;
@@ -66,6 +68,12 @@ fn migrate(database: &mut Connection) -> Result<(), OpenError> {
         step.commit()?;
     }
     Ok(())
+}
+
+/// The database, and the lock of its directory for as long as it is open.
+pub(super) struct Locked {
+    pub(super) database: Connection,
+    pub(super) _lock: DirectoryLock,
 }
 
 /// Something to do in a transaction, perhaps twice: again alone, if it failed together with others.
@@ -104,14 +112,13 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     /// Starts the writer, which keeps the lock for as long as it has the connection.
-    pub(super) fn start(database: Connection, lock: DirectoryLock) -> Self {
+    pub(super) fn start(locked: Locked) -> Self {
         let (queue, inbox) = mpsc::unbounded_channel();
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
         let over = closed.clone().drop_guard();
         let closes = closing.clone();
         tokio::spawn(async move {
-            serve(database, inbox, closes).await;
-            drop(lock);
+            serve(locked, inbox, closes).await;
             drop(over);
         });
         Self { queue, closing, closed }
@@ -137,7 +144,7 @@ impl Sqlite {
 }
 
 async fn serve(
-    mut database: Connection,
+    mut locked: Locked,
     mut inbox: mpsc::UnboundedReceiver<Box<dyn Work>>,
     closing: CancellationToken,
 ) {
@@ -145,21 +152,21 @@ async fn serve(
         let mut batch = Vec::new();
         tokio::select! {
             biased;
-            n = inbox.recv_many(&mut batch, BATCH) => if n == 0 { break },
             () = closing.cancelled(), if !inbox.is_closed() => inbox.close(),
+            n = inbox.recv_many(&mut batch, BATCH) => if n == 0 { break },
         }
         let worked = spawn_blocking(move || {
-            run(&mut database, batch);
-            database
+            run(&mut locked.database, batch);
+            locked
         });
         // The runtime stops, or SQLite panicked: whoever waits hears that the store is closed.
         match worked.await {
-            Ok(back) => database = back,
+            Ok(back) => locked = back,
             Err(_) => return,
         }
     }
     // Merges the log into the database, which may take a moment.
-    let _ = spawn_blocking(move || drop(database)).await;
+    let _ = spawn_blocking(move || drop(locked)).await;
 }
 
 fn run(database: &mut Connection, mut batch: Vec<Box<dyn Work>>) {
@@ -202,6 +209,22 @@ impl Backend for Sqlite {
                 Ok((FactId { kind: row.get(0)?, id: row.get(1)? }, row.get(2)?))
             };
             query.query_map([&session], row)?.collect()
+        })
+    }
+
+    fn create(&self, session: &str, rows: Vec<Row>) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let session = session.to_owned();
+        self.ask(move |database| {
+            let known = "SELECT EXISTS (SELECT 1 FROM fact WHERE session = ?1)";
+            if database.query_row(known, [&session], |row| row.get(0))? {
+                return Ok(false);
+            }
+            let insert = "INSERT INTO fact (session, kind, id, value) VALUES (?1, ?2, ?3, ?4)";
+            let mut insert = database.prepare_cached(insert)?;
+            for (FactId { kind, id }, value) in &rows {
+                insert.execute((&session, kind, id, value))?;
+            }
+            Ok(true)
         })
     }
 

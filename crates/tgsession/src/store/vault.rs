@@ -53,6 +53,10 @@ pub(super) fn unlock(database: &mut Connection, secret: &Secret) -> Result<Vault
         let opens = vault.open_bytes(PROOF, &proof).is_some();
         return if opens { Ok(vault) } else { Err(OpenError::WrongSecret) };
     }
+    let has_facts = "SELECT EXISTS (SELECT 1 FROM fact)";
+    if database.query_row(has_facts, [], |row| row.get(0))? {
+        return Err(OpenError::NoVault);
+    }
     let salt = random::<SALT>();
     let vault = Vault::derive(secret, &salt, MEMORY_KIB, PASSES, LANES)?;
     let proof = vault.seal_bytes(PROOF, PROOF);
@@ -71,6 +75,10 @@ impl Vault {
         lanes: u32,
     ) -> Result<Self, OpenError> {
         let failed = |error: argon2::Error| OpenError::Key(error.to_string());
+        // They stand in a file: one that was changed must not ask for all the memory there is.
+        if memory > 1024 * 1024 || passes > 64 || lanes > 16 {
+            return Err(OpenError::Key("the parameters in the store are out of range".to_owned()));
+        }
         let mut key = Zeroizing::new([0; 32]);
         let params = Params::new(memory, passes, lanes, Some(key.len())).map_err(failed)?;
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)

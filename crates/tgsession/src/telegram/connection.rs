@@ -133,6 +133,16 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    #[cfg(test)]
+    pub(crate) fn new(there: i32, here: i32) -> Self {
+        Self { there, here }
+    }
+
+    /// Whether something has arrived since an earlier look.
+    pub(crate) fn has_moved_since(self, earlier: Self) -> bool {
+        self.here != earlier.here
+    }
+
     /// Whether nothing has arrived since an earlier look, although there was something by then.
     pub(crate) fn is_stuck_since(self, earlier: Self) -> bool {
         self.here == earlier.here && earlier.there > earlier.here

@@ -9,7 +9,7 @@ mod connection;
 mod error;
 mod peer;
 
-pub(crate) use account::Changes;
+pub(crate) use account::{AccountError, Changes};
 pub use connection::Identity;
 pub(crate) use connection::{Connection, Credentials, Parts, Progress};
 pub use error::CallError;
