@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
 use super::live::Live;
+use super::state::{STATES, SessionState, SessionStatus};
 use super::tasks::Tasks;
 use crate::events::{Event, Handlers, Joining};
 use crate::hierarchy::SessionOperation;
@@ -26,60 +27,8 @@ use crate::operation::Kind;
 use crate::store::{Lease, Topic};
 use crate::telegram::{CallError, Changes, Credentials, Identity};
 
-/// How a session is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SessionState {
-    /// It has not yet heard from Telegram.
-    Connecting,
-    /// It works.
-    Connected,
-    /// Its line broke and is being made again.
-    Reconnecting,
-    /// Its line could not be made again so far. It is tried again each minute.
-    Degraded,
-    /// A task without which it cannot work ended by itself: remove it and add it again.
-    Failed,
-    /// Telegram does not accept its key any more. Only signing in again helps.
-    KeyLost,
-    /// It is stopping, or has stopped.
-    Stopped,
-}
-
 /// How long the answer to an operation waits for what it taught to be written.
 const SAVED_WITHIN: Duration = Duration::from_secs(2);
-
-const STATES: [SessionState; 7] = [
-    SessionState::Connecting,
-    SessionState::Connected,
-    SessionState::Reconnecting,
-    SessionState::Degraded,
-    SessionState::Failed,
-    SessionState::KeyLost,
-    SessionState::Stopped,
-];
-
-/// A session as it was at one moment.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SessionStatus {
-    /// Its number.
-    pub id: SessionId,
-    /// What its config called it.
-    pub label: String,
-    /// How it is.
-    pub state: SessionState,
-    /// Who it is, once Telegram has said so.
-    pub identity: Option<Identity>,
-    /// How many operations wait in its queue.
-    pub queued: usize,
-    /// How many operations it has in all: waiting, for a permit too, and running.
-    pub load: usize,
-    /// How much longer Telegram wants the account to wait.
-    pub blocked_for: Option<Duration>,
-    /// What Telegram calls the restriction of the account, if it has one: it sends nothing until that is cleared.
-    pub restricted: Option<String>,
-}
 
 /// What a session is doing: the value that its operation lock guards.
 #[derive(Debug, Default)]

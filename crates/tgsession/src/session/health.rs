@@ -15,8 +15,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::warn;
 
-use super::core::{Core, SessionState};
+use super::core::Core;
 use super::live::Live;
+use super::state::SessionState;
 use crate::telegram::{CallError, Progress};
 
 /// The pauses before the first attempts to make a line again.

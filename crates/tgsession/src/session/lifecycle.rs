@@ -13,10 +13,11 @@ use tracing::{info, warn};
 
 use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
-use super::core::{Core, SessionState};
+use super::core::Core;
 use super::job::Job;
 use super::live::Live;
 use super::runner::{Note, Runner};
+use super::state::SessionState;
 use super::{health, streams};
 use crate::id::SessionId;
 use crate::operation::{Operation, Ticket};

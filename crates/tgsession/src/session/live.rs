@@ -11,7 +11,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::core::{Core, SessionState};
+use super::core::Core;
+use super::state::SessionState;
 use super::streams;
 use crate::telegram::{CallError, Connection, Identity, Parts};
 

@@ -17,6 +17,7 @@ mod lifecycle;
 mod live;
 mod queue;
 mod runner;
+mod state;
 mod streams;
 mod tasks;
 
@@ -24,7 +25,8 @@ pub(crate) use admission::{Admission, Grant};
 pub use config::SessionConfig;
 pub(crate) use config::Settings;
 pub(crate) use core::Core;
-pub use core::{Line, SessionState, SessionStatus};
+pub use core::Line;
 pub use lifecycle::{ConnectError, Stopped};
 pub(crate) use lifecycle::{Session, SubmitRefusal};
+pub use state::{SessionState, SessionStatus};
 pub use tasks::{TaskInfo, TaskTable};

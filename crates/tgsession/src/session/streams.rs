@@ -10,8 +10,9 @@ use grammers_client::client::UpdateStream;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::core::{Core, Counts, SessionState};
+use super::core::{Core, Counts};
 use super::live::Live;
+use super::state::SessionState;
 use crate::events::{Event, Joining};
 use crate::telegram::CallError;
 
