@@ -80,6 +80,10 @@ async fn drive(core: Arc<Core>, mut underway: Underway, registered: Result<(), A
         Ok(()) => run(&core, &mut underway).await,
         Err(error) => Verdict::Failed(error.into()),
     };
+    if matches!(verdict, Verdict::Failed(Failure::Call(_))) {
+        // Nothing is held here: others go on while the store writes what this one taught.
+        core.saved().await;
+    }
     underway.end(verdict);
 }
 
@@ -183,7 +187,6 @@ async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {
             // While the locks are held: the next operation must know.
             if let Failure::Call(error) = &failure {
                 core.notice(error);
-                core.saved().await;
             }
             Verdict::Failed(failure)
         }
