@@ -42,7 +42,7 @@
 //!   holds none.
 //! - Each event reaches each handler of its session once, in order, unless handlers are so slow that more
 //!   wait than there is room for: those are dropped, counted and logged. A handler that fails or panics
-//!   concerns nobody else. A process that is killed loses the events that it had received and not handled.
+//!   concerns nobody else. A process that is killed hears again, with its store, what it had not handled.
 //! - Each submitted operation gets exactly one [`Outcome`], when all that it held is back.
 //! - A flood wait holds the whole account, and its work is not given to another.
 //!

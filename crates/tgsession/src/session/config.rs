@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use grammers_session::SessionData;
+use grammers_session::types::UpdatesState;
 use tokio::sync::mpsc;
 
 use super::keeper::Keeper;
@@ -20,6 +21,8 @@ pub struct SessionConfig {
     /// What holds the account since before.
     pub(crate) held: Held,
     pub(crate) changes: Option<Changes>,
+    /// How far its updates were handled.
+    pub(super) position: UpdatesState,
     pub(crate) monitors: Vec<Monitor>,
     pub(super) keeper: Option<Keeper>,
     /// Its name in the store is its own.
@@ -36,6 +39,7 @@ impl SessionConfig {
             credentials,
             held: Held::default(),
             changes: None,
+            position: UpdatesState::default(),
             monitors: Vec::new(),
             keeper: None,
             lease: None,
@@ -52,11 +56,13 @@ impl SessionConfig {
         let lease = Some(store.lease(name)?);
         let Account { session, api_id, held } = store.load(name).await?;
         let (changes, inbox) = mpsc::unbounded_channel();
+        let position = session.updates_state.clone();
         let credentials = Credentials::new(session, api_id, Some(changes.clone()));
         let keeper = Keeper::new(store.clone(), name.to_owned(), inbox);
         let label = name.to_owned();
         let (changes, keeper) = (Some(changes), Some(keeper));
-        Ok(Self { label, credentials, held, changes, monitors: Vec::new(), keeper, lease })
+        let monitors = Vec::new();
+        Ok(Self { label, credentials, held, changes, position, monitors, keeper, lease })
     }
 
     /// Listens from the first event on, with those that were missed while nobody did. A monitor that is

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
+use grammers_session::Session as _;
+use grammers_session::types::UpdatesState;
 use lockorder::tokio::Mutex;
 use once_cell::sync::OnceCell;
 use tokio::sync::{mpsc, watch};
@@ -18,9 +20,11 @@ use tokio_util::task::TaskTracker;
 use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
 use super::live::Live;
+use super::position::Step;
 use super::state::{STATES, SessionState, SessionStatus};
+use super::streams::Arrived;
 use super::tasks::Tasks;
-use crate::events::{Event, Handlers, Joining};
+use crate::events::{Handlers, Joining};
 use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
 use crate::operation::Kind;
@@ -97,7 +101,9 @@ pub(crate) struct Core {
     /// Until the last task of the session has ended, nobody else uses its key.
     _lease: Option<Lease>,
     /// To the dispatcher.
-    pub(crate) events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Arrived>,
+    /// How far the updates were handled.
+    position: watch::Sender<UpdatesState>,
     /// Nothing more will be sent to the dispatcher.
     pub(crate) events_over: CancellationToken,
     /// Level 4.
@@ -124,15 +130,15 @@ pub(crate) struct Core {
 
 impl Core {
     /// What a session shares, and the new handlers for its dispatcher.
-    pub(crate) fn new(
+    pub(super) fn new(
         id: SessionId,
         config: SessionConfig,
         settings: Settings,
         admission: Arc<dyn Admission>,
-        events: mpsc::Sender<Event>,
+        events: mpsc::Sender<Arrived>,
         tracker: TaskTracker,
     ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
-        let SessionConfig { label, credentials, held, changes, monitors, keeper: _, lease } =
+        let SessionConfig { label, credentials, held, changes, position, monitors, lease, .. } =
             config;
         let (handlers, joining) = Handlers::new(id, settings.lock_timeout);
         for monitor in monitors {
@@ -152,6 +158,7 @@ impl Core {
             _lease: lease,
             key_lost: CancellationToken::new(),
             events,
+            position: watch::Sender::new(position),
             events_over: CancellationToken::new(),
             admission,
             identity: OnceCell::new(),
@@ -217,6 +224,44 @@ impl Core {
             // Gone only once the session has stopped.
             let _ = changes.send(topic);
         }
+    }
+
+    /// How far the updates of the account have arrived.
+    pub(super) async fn arrived(&self) -> UpdatesState {
+        // It is in memory; where it cannot be read, nothing of it is written either.
+        self.credentials.session.updates_state().await.unwrap_or_default()
+    }
+
+    /// Gives the dispatcher something, unless there is no room.
+    pub(super) fn forward(&self, arrived: Arrived) -> bool {
+        self.events.try_send(arrived).is_ok()
+    }
+
+    /// The updates were handled this far.
+    pub(super) fn handled(&self, step: Step) {
+        self.position.send_modify(|position| step.apply(position));
+        self.moved();
+    }
+
+    /// An account that was never used begins where its first connection began.
+    pub(super) async fn begin_position(&self) {
+        if self.position.borrow().pts == 0 {
+            let arrived = self.arrived().await;
+            self.position.send_replace(arrived);
+            self.moved();
+        }
+    }
+
+    /// Has the keeper write the position with whatever comes next: nobody waits for that.
+    fn moved(&self) {
+        if let Some(changes) = &self.changes {
+            let _ = changes.send(Topic::Updates);
+        }
+    }
+
+    /// How far the updates were handled.
+    pub(super) fn position(&self) -> UpdatesState {
+        self.position.borrow().clone()
     }
 
     /// How many changes there were, before what is written now was looked for.

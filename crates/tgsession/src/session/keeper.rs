@@ -137,7 +137,7 @@ async fn facts(core: &Core, topics: &HashSet<Topic>) -> Result<Vec<Fact>, Accoun
         let fact = match topic {
             Topic::Home => Some(Fact::home(api_id, session.home_dc_id()?)),
             Topic::Dc(dc) => session.dc_option(dc)?.as_ref().map(Fact::dc),
-            Topic::Updates => Some(Fact::updates(&session.updates_state().await?)),
+            Topic::Updates => Some(Fact::updates(&core.position())),
             Topic::Peer(peer) => session.peer(peer).await?.as_ref().map(Fact::peer),
             Topic::Blocked => {
                 core.blocked_for().map(|rest| Fact::blocked(SystemTime::now() + rest))

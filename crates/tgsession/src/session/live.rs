@@ -50,6 +50,7 @@ impl Live {
         });
         match answered {
             Ok((stream, identity)) => {
+                core.begin_position().await;
                 live.spawn(
                     core,
                     "pump",

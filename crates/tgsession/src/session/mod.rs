@@ -15,6 +15,7 @@ mod job;
 mod keeper;
 mod lifecycle;
 mod live;
+mod position;
 mod queue;
 mod runner;
 mod state;

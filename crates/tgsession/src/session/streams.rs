@@ -2,16 +2,25 @@
 //!
 //! They are two tasks so that a slow handler stops its own session's events and never the stream, from which
 //! `grammers` drops what nobody takes.
+//!
+//! Updates come in batches, and the state of the stream is already that after the last of its batch. That a batch is
+//! over is seen when `next` has nothing at hand, or a new state: only then a step of the
+//! [position](super::position) is sent behind it.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::poll;
 use grammers_client::client::UpdateStream;
+use grammers_session::types::UpdatesState;
 use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::core::{Core, Counts};
 use super::live::Live;
+use super::position::Step;
 use super::state::SessionState;
 use crate::events::{Event, Joining};
 use crate::telegram::CallError;
@@ -25,16 +34,27 @@ const MAX_PAUSE: Duration = Duration::from_secs(16);
 /// on a closed connection it ends by itself.
 pub(super) async fn pump(core: Arc<Core>, live: Arc<Live>, mut stream: UpdateStream) {
     let mut failures = 0;
+    let mut progress = Progress::new(&core).await;
     loop {
-        match stream.next().await {
+        let next = {
+            let mut next = pin!(stream.next());
+            match poll!(next.as_mut()) {
+                Poll::Ready(next) => next,
+                Poll::Pending => {
+                    progress.batch_is_over(&core);
+                    next.await
+                }
+            }
+        };
+        match next {
             Ok(update) => {
                 failures = 0;
                 if !live.is_closing() {
                     core.works();
                 }
-                forward(&core, Event::new(core.id, update));
-                // Where it stands is known to the store soon: a process that is killed does not hear it all again.
                 save(&core, &stream).await;
+                progress.arrived(&core).await;
+                forward(&core, Event::new(core.id, update));
             }
             Err(_) if live.is_closing() => break,
             Err(error) => {
@@ -46,6 +66,45 @@ pub(super) async fn pump(core: Arc<Core>, live: Arc<Live>, mut stream: UpdateStr
         }
     }
     save(&core, &stream).await;
+    progress.arrived(&core).await;
+    progress.batch_is_over(&core);
+}
+
+/// How far the dispatcher was told that updates have come, and how far they have.
+struct Progress {
+    told: UpdatesState,
+    arrived: UpdatesState,
+}
+
+impl Progress {
+    async fn new(core: &Core) -> Self {
+        // What the connection before had no room to tell is told again.
+        Self { told: core.position(), arrived: core.arrived().await }
+    }
+
+    /// To be called when something was taken from the stream: if its state is a new one, so is the batch.
+    async fn arrived(&mut self, core: &Core) {
+        let arrived = core.arrived().await;
+        if arrived != self.arrived {
+            self.batch_is_over(core);
+            self.arrived = arrived;
+        }
+    }
+
+    /// Everything up to the state that has arrived was forwarded.
+    fn batch_is_over(&mut self, core: &Core) {
+        let step = Step::between(&self.told, &self.arrived);
+        if !step.is_empty() && core.forward(Arrived::UpTo(step)) {
+            self.told.clone_from(&self.arrived);
+        }
+    }
+}
+
+/// What the pump gives the dispatcher.
+pub(super) enum Arrived {
+    Event(Event),
+    /// With what came before it, the updates have come this far.
+    UpTo(Step),
 }
 
 /// Gives the session the state of the stream.
@@ -85,7 +144,7 @@ fn forward(core: &Core, event: Event) {
         return;
     }
     Counts::add(&core.counts.events_seen);
-    if core.events.try_send(event).is_err() {
+    if !core.forward(Arrived::Event(event)) {
         Counts::add(&core.counts.events_dropped);
         warn!(session = %core.id, "handlers are too slow: an event was dropped");
     }
@@ -95,14 +154,17 @@ fn forward(core: &Core, event: Event) {
 /// came is handled and nothing more will.
 pub(super) async fn dispatch(
     core: Arc<Core>,
-    mut events: mpsc::Receiver<Event>,
+    mut events: mpsc::Receiver<Arrived>,
     mut joining: mpsc::UnboundedReceiver<Joining>,
 ) {
     loop {
         tokio::select! {
             biased;
             Some(handler) = joining.recv() => core.handlers.take_up(handler).await,
-            Some(event) = events.recv() => core.handlers.dispatch(event).await,
+            Some(arrived) = events.recv() => match arrived {
+                Arrived::Event(event) => core.handlers.dispatch(event).await,
+                Arrived::UpTo(step) => core.handled(step),
+            },
             () = core.events_over.cancelled() => break,
         }
     }

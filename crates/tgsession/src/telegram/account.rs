@@ -105,9 +105,8 @@ impl Session for AccountSession {
 
     fn set_update_state(&self, update: UpdateState) -> BoxFuture<'_, Result<(), AccountError>> {
         Box::pin(async move {
-            self.memory.set_update_state(update).await?;
-            self.changed(Topic::Updates);
-            Ok(())
+            // How far updates have arrived concerns nobody but the next connection.
+            Ok(self.memory.set_update_state(update).await?)
         })
     }
 }
