@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tgsession::{
-    Balance, CallError, Custom, ExportMembers, ExportMessages, Manager, Outcome, Send, SubmitError,
+    Balance, CallError, Custom, ExportMembers, ExportMessages, Limits, Manager, Outcome, Quota,
+    Send, SubmitError,
 };
 use tgtest::{Fault, Method};
 use tokio::sync::Notify;
@@ -177,7 +178,8 @@ async fn exclusive_operations_of_a_session_never_overlap_and_shared_ones_do() {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_exports_run_at_once_than_there_are_permits_and_a_freed_one_is_used() {
-    let stage = Stage::new(9).await;
+    let limits = Limits::default().quota(Quota::PostsRead, 1000);
+    let stage = Stage::with(9, Manager::builder().limits(limits).build().unwrap()).await;
     let scrapes = [Method::GET_HISTORY];
     let watch = stage.telegram.watch(&scrapes);
     stage.telegram.inject(Fault::delay(Duration::from_millis(100)).on(scrapes[0]).always());

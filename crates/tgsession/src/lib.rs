@@ -32,7 +32,7 @@
 //!
 //! Everything flows one way. `hierarchy` is the table of locks. `store` is what outlives the process. `telegram`
 //! opens connections and sorts errors.
-//! `events` are what happens to accounts and the handlers that are told. `operation` is what a session can be
+//! `limits` are what an account allows itself. `events` are what happens to accounts and the handlers that are told. `operation` is what a session can be
 //! asked to do. `session` is the actor of one account. `manager` is many of them.
 //!
 //! # What it promises
@@ -54,6 +54,7 @@
 mod events;
 mod hierarchy;
 mod id;
+mod limits;
 mod manager;
 mod operation;
 mod retry;
@@ -67,16 +68,17 @@ pub use hierarchy::{
     SessionOperation, SessionRecord, SessionTasks,
 };
 pub use id::SessionId;
+pub use limits::{Limits, Pace, PacedCall, Quota, QuotaExceeded};
 pub use manager::{
     AddError, Balance, BuildError, Builder, GlobalTask, GlobalTaskTable, Manager, MetricsSnapshot,
     ReconnectError, RemoveError, ShutdownReport, SubmitError, Totals, ViewError,
 };
 pub use operation::{
-    Custom, ExportMembers, ExportMessages, Failure, Kind, Member, Monitor, Monitoring, Operation,
-    Outcome, Post, Send, Sent, Ticket,
+    Custom, ExportMembers, ExportMessages, Exported, Failure, Format, Kind, Member, Monitor,
+    Monitoring, Operation, Outcome, Post, Send, Sent, Ticket, ToFile,
 };
 pub use session::{
     ConnectError, Line, SessionConfig, SessionState, SessionStatus, Stopped, TaskInfo, TaskTable,
 };
-pub use store::{OpenError, Secret, SecretError, Store, StoreError};
+pub use store::{AuditLine, OpenError, Secret, SecretError, Store, StoreError};
 pub use telegram::{CallError, Identity, Target};

@@ -1,4 +1,14 @@
 //! Whether and when an operation is tried again: a pure function of what happened.
+//!
+//! | what a call came to | [`CallError`] | what follows |
+//! |---|---|---|
+//! | the network or Telegram failed, before or while the call was executed | `Unavailable` | tried again after 2, 4, 8 s ..., as often as the kind of the operation says; then it is the outcome, `MaybeExecuted` where a message was on its way |
+//! | 420 `FLOOD_WAIT_x` and its like | `Flood` | the whole account waits; then the operation is tried again, which uses up no retry |
+//! | 420 `SLOWMODE_WAIT_x` | `SlowMode` | messages for that chat wait |
+//! | `PEER_FLOOD` and its like | `Restricted` | the account sends nothing more until an operator has cleared it |
+//! | 401 and 406 that say that the key is dead | `KeyLost` | the session is over, and its key is never used again |
+//! | any other refusal | `Refused` | it is the outcome |
+//! | what cannot work | `Invalid` | it is the outcome |
 
 use std::time::Duration;
 
@@ -14,22 +24,83 @@ pub(crate) enum Next {
     After(Duration),
 }
 
-/// The pause before the first retry; it doubles with each.
-const BASE: Duration = Duration::from_secs(2);
+/// Tells operations that fail together apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    pub(crate) session: u64,
+    pub(crate) operation: u64,
+}
 
-/// Decides after attempt number `attempts` (from 1 on) of an operation failed.
-///
-/// A flood wait is not a failure of the operation, so it uses up no retry: the account waits for the time
-/// that Telegram says. A custom operation is never called twice.
-pub(crate) fn next(kind: Kind, attempts: u32, error: &CallError) -> Next {
-    match error {
-        // What it did before it was flooded would be done twice.
-        CallError::Flood { .. } if kind == Kind::Custom => Next::GiveUp,
-        CallError::Flood { wait } => Next::After(*wait),
-        CallError::Unavailable { .. } if attempts <= kind.retries() => {
-            Next::After(BASE * 2_u32.saturating_pow(attempts - 1))
+/// How long operations may take, and how often they are tried again.
+#[derive(Clone, Debug)]
+pub(crate) struct Kinds {
+    timeouts: [Duration; Kind::ALL.len()],
+    retries: [u32; Kind::ALL.len()],
+    /// The pause before the first retry; it doubles with each.
+    pub(crate) base: Duration,
+    pub(crate) jitter: bool,
+}
+
+/// No pause is longer.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+impl Default for Kinds {
+    fn default() -> Self {
+        Self {
+            timeouts: Kind::ALL.map(Kind::timeout),
+            retries: Kind::ALL.map(Kind::retries),
+            base: Duration::from_secs(2),
+            jitter: true,
         }
-        _ => Next::GiveUp,
+    }
+}
+
+impl Kinds {
+    pub(crate) fn timeout(&self, kind: Kind) -> Duration {
+        self.timeouts[kind as usize]
+    }
+
+    pub(crate) fn set_timeout(&mut self, kind: Kind, timeout: Duration) {
+        self.timeouts[kind as usize] = timeout;
+    }
+
+    pub(crate) fn set_retries(&mut self, kind: Kind, retries: u32) {
+        self.retries[kind as usize] = retries;
+    }
+
+    pub(crate) fn shortest(&self) -> Duration {
+        self.timeouts.iter().copied().min().unwrap_or_default()
+    }
+
+    /// Decides after attempt number `attempts` (from 1 on) of an operation failed.
+    ///
+    /// A flood wait is not a failure of the operation, so it uses up no retry: the account waits for the time
+    /// that Telegram says. A custom operation is never called twice: what it did before would be done again.
+    pub(crate) fn next(
+        &self,
+        kind: Kind,
+        attempts: u32,
+        spread: Spread,
+        error: &CallError,
+    ) -> Next {
+        match error {
+            _ if kind == Kind::Custom => Next::GiveUp,
+            CallError::Flood { wait } => Next::After(*wait),
+            CallError::Unavailable { .. } if attempts <= self.retries[kind as usize] => {
+                let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
+                let pause = self.base.saturating_mul(doubled).min(LONGEST.max(self.base));
+                Next::After(pause + self.share(spread).map_or(Duration::ZERO, |s| pause.mul_f64(s)))
+            }
+            _ => Next::GiveUp,
+        }
+    }
+
+    /// By how much of itself a pause is longer, up to a quarter.
+    fn share(&self, Spread { session, operation }: Spread) -> Option<f64> {
+        // The golden ratio spreads consecutive numbers well over 0 to 63 (Knuth, volume 3, 6.4).
+        let number = session.wrapping_mul(31).wrapping_add(operation);
+        let share = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
+        self.jitter.then_some(share as f64 / 256.0)
     }
 }
 
@@ -37,8 +108,14 @@ pub(crate) fn next(kind: Kind, attempts: u32, error: &CallError) -> Next {
 mod tests {
     use super::*;
 
+    const FIRST: Spread = Spread { session: 0, operation: 0 };
+
     fn lost() -> CallError {
         CallError::Unavailable { reason: "broken".to_owned(), maybe_executed: true }
+    }
+
+    fn next(kind: Kind, attempts: u32, error: &CallError) -> Next {
+        Kinds::default().next(kind, attempts, FIRST, error)
     }
 
     #[test]
@@ -50,6 +127,34 @@ mod tests {
         assert_eq!(next(Kind::Send, 1, &lost()), after(2));
         assert_eq!(next(Kind::Send, 2, &lost()), Next::GiveUp);
         assert_eq!(next(Kind::Monitor, 1, &lost()), Next::GiveUp);
+    }
+
+    #[test]
+    fn operations_that_fail_together_are_tried_again_apart_unless_that_is_switched_off() {
+        let pauses = |kinds: &Kinds| {
+            let spread = |operation| Spread { session: 3, operation };
+            let next = |operation| kinds.next(Kind::Send, 1, spread(operation), &lost());
+            let pause = |operation| match next(operation) {
+                Next::After(pause) => pause,
+                Next::GiveUp => panic!("it has a retry"),
+            };
+            let mut pauses: Vec<_> = (0..64).map(pause).collect();
+            assert!(pauses.iter().all(|p| (2.0..=2.5).contains(&p.as_secs_f64())), "{pauses:?}");
+            pauses.sort();
+            pauses.dedup();
+            pauses.len()
+        };
+        assert!(pauses(&Kinds::default()) > 32);
+        assert_eq!(pauses(&Kinds { jitter: false, ..Kinds::default() }), 1);
+    }
+
+    #[test]
+    fn no_number_of_retries_makes_a_pause_without_end() {
+        let mut kinds = Kinds { jitter: false, ..Kinds::default() };
+        kinds.set_retries(Kind::Send, u32::MAX);
+        for attempts in [20, u32::MAX] {
+            assert_eq!(kinds.next(Kind::Send, attempts, FIRST, &lost()), Next::After(LONGEST));
+        }
     }
 
     #[test]

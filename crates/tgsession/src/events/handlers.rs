@@ -118,7 +118,7 @@ impl Handlers {
 
     /// Calls every handler with an event, one after the other, and counts what comes of it. The table is
     /// read meanwhile: a handler that was removed is not running.
-    pub(crate) async fn dispatch(&self, event: Event) {
+    pub(crate) async fn dispatch(&self, event: Arc<Event>) {
         let table = loop {
             match self.table.read_within(self.limit).await {
                 Ok(table) => break table,
@@ -126,7 +126,6 @@ impl Handlers {
                 Err(_) => continue,
             }
         };
-        let event = Arc::new(event);
         for (_, handler) in &table.0 {
             let call = AssertUnwindSafe(async { handler(Arc::clone(&event)).await }).catch_unwind();
             let failure = match call.await {

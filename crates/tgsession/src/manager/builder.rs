@@ -15,6 +15,9 @@ use super::registry::Registry;
 use super::tasks::Tasks;
 use super::{Balance, Inner, Manager};
 use crate::hierarchy::Locks;
+use crate::limits::Limits;
+use crate::operation::Kind;
+use crate::retry::Kinds;
 use crate::session::Settings;
 
 /// The longest time that may be chosen: sums of times stay far from the end of the clock.
@@ -70,6 +73,8 @@ impl Default for Builder {
         Self {
             settings: Settings {
                 lock_timeout: Locks::table().timeout(),
+                kinds: Kinds::default(),
+                limits: Limits::default(),
                 queue_capacity: 100,
                 queue_wait: Duration::from_secs(60),
                 connect_timeout: Duration::from_secs(10),
@@ -119,6 +124,44 @@ impl Builder {
     #[must_use]
     pub fn queue_wait(mut self, wait: Duration) -> Self {
         self.settings.queue_wait = wait;
+        self
+    }
+
+    /// How long one attempt of an operation of this kind may take: 3600 s to start a monitor, 60 s to send, 300 s
+    /// for the others, if nothing is said.
+    #[must_use]
+    pub fn timeout(mut self, kind: Kind, timeout: Duration) -> Self {
+        self.settings.kinds.set_timeout(kind, timeout);
+        self
+    }
+
+    /// How often an operation of this kind is tried again after a failure that may pass: exports 2 times, sends
+    /// once, if nothing is said. A [`Custom`](crate::Custom) operation never is, as nobody knows what it did.
+    #[must_use]
+    pub fn retries(mut self, kind: Kind, retries: u32) -> Self {
+        self.settings.kinds.set_retries(kind, retries);
+        self
+    }
+
+    /// The pause before an operation is tried again; it doubles with each. 2 s if nothing is said.
+    #[must_use]
+    pub fn backoff(mut self, base: Duration) -> Self {
+        self.settings.kinds.base = base;
+        self
+    }
+
+    /// Whether pauses differ by up to a quarter from operation to operation, so that what failed together is not
+    /// tried again together. They do if nothing is said.
+    #[must_use]
+    pub fn jitter(mut self, jitter: bool) -> Self {
+        self.settings.kinds.jitter = jitter;
+        self
+    }
+
+    /// What each account allows itself; careful practice if nothing is said.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
         self
     }
 
@@ -193,6 +236,8 @@ impl Builder {
             ("the health interval", settings.health_interval),
             ("the health timeout", settings.health_timeout),
             ("the stop budget", settings.stop_budget),
+            ("the pause before an operation is tried again", settings.kinds.base),
+            ("the timeout of an operation", settings.kinds.shortest()),
         ];
         if let Some((name, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
             return Err(BuildError::NoTime(name));

@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use grammers_client::Client;
 
-use super::{Context, Failure, Kind, Terms, Work};
+use super::{Context, Kind, Stop, Terms, Work};
 use crate::telegram::CallError;
 
 /// An operation of one's own: an async function of the session's client.
@@ -49,7 +49,7 @@ impl<T> Custom<T> {
     /// How long it may run; 300 s if nothing is said.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.terms.timeout = timeout;
+        self.terms.timeout = Some(timeout);
         self
     }
 }
@@ -71,7 +71,7 @@ impl<T: Send + 'static> Work for Custom<T> {
         self.unfinished
     }
 
-    fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<T, Failure>> {
+    fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<T, Stop>> {
         async move {
             self.unfinished = true;
             let result = (self.function)(context.client.clone()).await;

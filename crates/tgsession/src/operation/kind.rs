@@ -41,32 +41,47 @@ pub struct Terms {
     pub(crate) kind: Kind,
     pub(crate) lane: Lane,
     pub(crate) exclusive: bool,
-    pub(crate) timeout: Duration,
+    /// Its own; else that of its kind.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Kind {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Monitor, Self::ExportMembers, Self::ExportMessages, Self::Send, Self::Custom];
+
     /// The usual terms of the kind: see the table of `operation`.
     pub(crate) fn terms(self) -> Terms {
-        let (lane, seconds) = match self {
-            Self::Monitor => (Lane::Free, 3600),
-            Self::ExportMembers | Self::ExportMessages => (Lane::Scrape, 300),
-            Self::Send => (Lane::Operate, 60),
-            Self::Custom => (Lane::Operate, 300),
+        let lane = match self {
+            Self::Monitor => Lane::Free,
+            Self::ExportMembers | Self::ExportMessages => Lane::Scrape,
+            Self::Send | Self::Custom => Lane::Operate,
         };
-        Terms { kind: self, lane, exclusive: true, timeout: Duration::from_secs(seconds) }
+        Terms { kind: self, lane, exclusive: true, timeout: None }
     }
+
+    /// How long one attempt may take, if nobody says otherwise.
+    pub(crate) fn timeout(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Monitor => 3600,
+            Self::ExportMembers | Self::ExportMessages | Self::Custom => 300,
+            Self::Send => 60,
+        })
+    }
+
+    /// The highest priority.
+    pub(crate) const TOP: u32 = 10;
 
     /// Higher goes first.
     pub(crate) fn priority(self) -> u32 {
         match self {
-            Self::Monitor => 10,
+            Self::Monitor => Self::TOP,
             Self::ExportMembers | Self::ExportMessages => 5,
             Self::Send => 1,
             Self::Custom => 0,
         }
     }
 
-    /// How often it is tried again after a failure that may pass.
+    /// How often it is tried again after a failure that may pass, if nobody says otherwise.
     pub(crate) fn retries(self) -> u32 {
         match self {
             Self::ExportMembers | Self::ExportMessages => 2,

@@ -10,22 +10,26 @@
 //!
 //! A permit is one of the manager's; an exclusive operation runs alone on its session, while updates keep
 //! flowing. Waiting in the queue, for a permit, for a flood wait or between attempts is covered by no
-//! timeout of the operation, and holds nothing.
+//! timeout of the operation, and holds nothing. An export gives its permit back every 2 s, between two pages,
+//! and queues again: so whatever else there is to do waits for one page at most, and not for all of them.
 
 mod custom;
 mod export;
 mod kind;
 mod monitor;
 mod outcome;
+mod record;
 mod send;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use grammers_client::Client;
+use grammers_session::types::PeerRef;
 
 pub use custom::Custom;
-pub use export::{ExportMembers, ExportMessages, Member, Post};
+pub use export::{ExportMembers, ExportMessages, Exported, Format, Member, Post, ToFile};
 pub use kind::Kind;
 pub(crate) use kind::{Lane, Terms};
 pub use monitor::{Monitor, Monitoring};
@@ -34,6 +38,9 @@ pub(crate) use outcome::{Reply, ticket};
 pub use send::{Send, Sent};
 
 use crate::events::Handlers;
+use crate::limits::{Allowance, PacedCall};
+use crate::store::Book;
+use crate::telegram::{Target, resolve};
 
 /// Something that a session can do. Implemented by the types of this module.
 pub trait Operation: Work {}
@@ -43,7 +50,7 @@ impl<W: Work> Operation for W {}
 pub(crate) use work::Work;
 
 mod work {
-    use super::{BoxFuture, Context, Failure, Terms};
+    use super::{BoxFuture, Context, Stop, Terms};
 
     /// What the session needs to know of an operation.
     pub trait Work: Send + 'static {
@@ -66,7 +73,7 @@ mod work {
         fn attempt<'a>(
             &'a mut self,
             context: Context<'a>,
-        ) -> BoxFuture<'a, Result<Self::Output, Failure>>;
+        ) -> BoxFuture<'a, Result<Self::Output, Stop>>;
     }
 }
 
@@ -75,4 +82,40 @@ mod work {
 pub struct Context<'a> {
     pub(crate) client: &'a Client,
     pub(crate) handlers: &'a Arc<Handlers>,
+    /// The number of the account's user.
+    pub(crate) user: i64,
+    pub(crate) allowance: &'a Arc<Allowance>,
+    pub(crate) book: &'a Book,
+}
+
+impl Context<'_> {
+    /// Takes the right to one call, or stops until there is one.
+    pub(crate) fn take(&self, call: PacedCall) -> Result<(), Stop> {
+        self.allowance.paces.take(call).map_err(Stop::Pause)
+    }
+
+    /// The peer behind a target, which is remembered in it.
+    pub(crate) async fn resolve(&self, target: &mut Target) -> Result<PeerRef, Stop> {
+        if matches!(target, Target::Username(_)) {
+            self.take(PacedCall::Resolve)?;
+        }
+        let peer = resolve(self.client, target).await?;
+        *target = Target::Peer(peer);
+        Ok(peer)
+    }
+}
+
+/// Why an attempt brought no result.
+#[derive(Debug)]
+pub enum Stop {
+    /// It failed. What comes of that is not for the operation to say.
+    Failed(Failure),
+    /// It goes on after this time, and holds nothing until then.
+    Pause(Duration),
+}
+
+impl<F: Into<Failure>> From<F> for Stop {
+    fn from(failure: F) -> Self {
+        Self::Failed(failure.into())
+    }
 }

@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lockorder::AcquireError;
 
-use super::{Context, Failure, Kind, Terms, Work};
+use super::{Context, Kind, Stop, Terms, Work};
 use crate::events::{Event, Handler, HandlerError, Handlers};
 use crate::telegram::CallError;
 
@@ -86,10 +86,7 @@ impl Work for Monitor {
         Kind::Monitor.terms()
     }
 
-    fn attempt<'a>(
-        &'a mut self,
-        context: Context<'a>,
-    ) -> BoxFuture<'a, Result<Monitoring, Failure>> {
+    fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<Monitoring, Stop>> {
         async move {
             // Listening on a line that does not work would be no listening.
             context.client.get_me().await.map_err(CallError::from)?;

@@ -1,5 +1,7 @@
 //! What comes of a submitted operation: exactly one outcome, whatever happens.
 
+use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,6 +11,8 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::limits::QuotaExceeded;
+use crate::store::StoreError;
 use crate::telegram::CallError;
 
 /// What became of an operation.
@@ -63,6 +67,20 @@ pub enum Failure {
     /// A lock or permit did not come free in time.
     #[error("a lock was not free in time")]
     Lock(#[from] AcquireError),
+    /// The account has done what a day allows.
+    #[error(transparent)]
+    Quota(#[from] QuotaExceeded),
+    /// The store could not be read or written.
+    #[error("the store could not be used")]
+    Store(#[from] StoreError),
+    /// The file of an export could not be read or written.
+    #[error("{} could not be used", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// It was stopped in the middle.
     #[error("it was stopped in the middle: {0}")]
     Interrupted(&'static str),

@@ -7,9 +7,12 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, poll};
 use lockorder::AcquireError;
 use lockorder::tokio::MutexGuard;
 use tokio::sync::mpsc;
@@ -20,7 +23,7 @@ use super::core::{Core, Line, Turn};
 use super::job::{End, Job};
 use super::runner::Note;
 use crate::hierarchy::SessionOperation;
-use crate::operation::{Context, Failure, Kind, Lane};
+use crate::operation::{Context, Failure, Kind, Lane, Stop};
 use crate::telegram::CallError;
 
 /// How an attempt ended.
@@ -28,6 +31,8 @@ pub(super) enum Verdict {
     /// The session is busy, or went away: nothing was attempted.
     Busy,
     Done,
+    /// It goes on after this time.
+    Paused(Duration),
     Failed(Failure),
     Ended(End),
 }
@@ -94,11 +99,14 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
     }
     let (cancel, giving_up) = (job.cancel.clone(), core.giving_up.clone());
     let lane = job.terms.lane;
+    let waits = || {
+        let _ = underway.notes.send(Note::Waits);
+    };
     let mut locks = tokio::select! {
         biased;
         () = cancel.cancelled() => return Verdict::Ended(End::Cancelled),
         () = core.draining.cancelled() => return Verdict::Ended(End::ShutDown),
-        locks = lock(core, lane, job.terms.exclusive) => match locks {
+        locks = told(lock(core, lane, job.terms.exclusive), waits) => match locks {
             Ok(Some(locks)) => locks,
             Ok(None) => return Verdict::Busy,
             Err(error) => return Verdict::Failed(error.into()),
@@ -124,6 +132,18 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
         line.finished += 1;
     }
     verdict
+}
+
+/// Says once that something is waited for.
+async fn told<T>(future: impl Future<Output = T>, waits: impl FnOnce()) -> T {
+    let mut future = pin!(future);
+    match poll!(future.as_mut()) {
+        Poll::Ready(ready) => ready,
+        Poll::Pending => {
+            waits();
+            future.await
+        }
+    }
 }
 
 /// What was told to the operator once is not told to Telegram again.
@@ -175,15 +195,26 @@ async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {
         let reason = "the session has no connection: reconnect it".to_owned();
         return Verdict::Failed(CallError::Unavailable { reason, maybe_executed: false }.into());
     };
-    let limit = job.terms.timeout;
-    let context = Context { client: &live.connection.client, handlers: &core.handlers };
+    let limit = job.terms.timeout.unwrap_or_else(|| core.settings.kinds.timeout(job.kind()));
+    let context = Context {
+        client: &live.connection.client,
+        handlers: &core.handlers,
+        // Operations start once it is known.
+        user: core.identity.get().map_or(0, |identity| identity.user),
+        allowance: &core.allowance,
+        book: &core.book,
+    };
     let attempt = AssertUnwindSafe(job.attempt(context)).catch_unwind();
     match timeout(limit, attempt).await {
         Ok(Ok(Ok(()))) => {
             core.works();
             Verdict::Done
         }
-        Ok(Ok(Err(failure))) => {
+        Ok(Ok(Err(Stop::Pause(pause)))) => {
+            job.attempts -= 1;
+            Verdict::Paused(pause)
+        }
+        Ok(Ok(Err(Stop::Failed(failure)))) => {
             // While the locks are held: the next operation must know.
             if let Failure::Call(error) = &failure {
                 core.notice(error);

@@ -8,7 +8,9 @@ use grammers_session::types::UpdatesState;
 use tokio::sync::mpsc;
 
 use super::keeper::Keeper;
+use crate::limits::Limits;
 use crate::operation::Monitor;
+use crate::retry::Kinds;
 use crate::store::{Account, Held, Lease, Store, StoreError};
 use crate::telegram::{Changes, Credentials};
 
@@ -25,6 +27,7 @@ pub struct SessionConfig {
     pub(super) position: UpdatesState,
     pub(crate) monitors: Vec<Monitor>,
     pub(super) keeper: Option<Keeper>,
+    pub(super) book: Option<(Store, String)>,
     /// Its name in the store is its own.
     pub(super) lease: Option<Lease>,
 }
@@ -42,6 +45,7 @@ impl SessionConfig {
             position: UpdatesState::default(),
             monitors: Vec::new(),
             keeper: None,
+            book: None,
             lease: None,
         }
     }
@@ -61,8 +65,9 @@ impl SessionConfig {
         let keeper = Keeper::new(store.clone(), name.to_owned(), inbox);
         let label = name.to_owned();
         let (changes, keeper) = (Some(changes), Some(keeper));
+        let book = Some((store.clone(), name.to_owned()));
         let monitors = Vec::new();
-        Ok(Self { label, credentials, held, changes, position, monitors, keeper, lease })
+        Ok(Self { label, credentials, held, changes, position, monitors, keeper, book, lease })
     }
 
     /// Listens from the first event on, with those that were missed while nobody did. A monitor that is
@@ -85,6 +90,10 @@ impl fmt::Debug for SessionConfig {
 pub(crate) struct Settings {
     /// How long each lock is waited for.
     pub(crate) lock_timeout: Duration,
+    /// How long each kind of operation may take, and how often it is tried again.
+    pub(crate) kinds: Kinds,
+    /// What each account allows itself.
+    pub(crate) limits: Limits,
     /// How many operations a session's queue holds.
     pub(crate) queue_capacity: usize,
     /// How long an operation waits in the queue.

@@ -27,8 +27,9 @@ use super::tasks::Tasks;
 use crate::events::{Handlers, Joining};
 use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
+use crate::limits::Allowance;
 use crate::operation::Kind;
-use crate::store::{Lease, Topic};
+use crate::store::{Book, Lease, Topic};
 use crate::telegram::{CallError, Changes, Credentials, Identity};
 
 /// How long the answer to an operation waits for what it taught to be written.
@@ -113,6 +114,8 @@ pub(crate) struct Core {
     /// Level 6.
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) counts: Counts,
+    pub(super) allowance: Arc<Allowance>,
+    pub(super) book: Book,
     /// Whether an exclusive operation has its permit and runs.
     busy: AtomicBool,
     pub(crate) queued: AtomicUsize,
@@ -138,8 +141,17 @@ impl Core {
         events: mpsc::Sender<Arrived>,
         tracker: TaskTracker,
     ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
-        let SessionConfig { label, credentials, held, changes, position, monitors, lease, .. } =
-            config;
+        let SessionConfig {
+            label,
+            credentials,
+            held,
+            changes,
+            position,
+            monitors,
+            book,
+            lease,
+            ..
+        } = config;
         let (handlers, joining) = Handlers::new(id, settings.lock_timeout);
         for monitor in monitors {
             handlers.add(monitor.into_handler());
@@ -165,6 +177,8 @@ impl Core {
             line: Arc::default(),
             tasks: Tasks::new(id, settings.lock_timeout, tracker),
             handlers: Arc::new(handlers),
+            allowance: Arc::new(Allowance::new(&settings.limits, held.used)),
+            book: Book::new(book),
             settings,
             counts: Counts::default(),
             busy: AtomicBool::new(false),

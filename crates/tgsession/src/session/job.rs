@@ -9,13 +9,17 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::operation::{Context, Failure, Kind, Operation, Outcome, Reply, Terms, Ticket, ticket};
+use crate::operation::{
+    Context, Failure, Kind, Operation, Outcome, Reply, Stop, Terms, Ticket, ticket,
+};
 
 /// A submitted operation. Dropped unanswered, it answers that the session was shut down.
 pub(crate) struct Job {
     pub(crate) number: u64,
     pub(crate) terms: Terms,
     pub(crate) submitted: Instant,
+    /// Since when it waits: the time in which it ran, paused or was held by a flood wait is no waiting.
+    pub(crate) since: Instant,
     /// Not to be started before.
     pub(crate) not_before: Instant,
     /// Attempts so far.
@@ -51,6 +55,7 @@ impl Job {
             number,
             terms: operation.terms(),
             submitted: now,
+            since: now,
             not_before: now,
             attempts: 0,
             _gone: cancel.clone().drop_guard(),
@@ -66,7 +71,7 @@ impl Job {
     }
 
     /// One attempt; what it brings is kept until the job is finished.
-    pub(crate) async fn attempt(&mut self, context: Context<'_>) -> Result<(), Failure> {
+    pub(crate) async fn attempt(&mut self, context: Context<'_>) -> Result<(), Stop> {
         self.attempts += 1;
         self.work.attempt(context).await
     }
@@ -85,7 +90,7 @@ impl Job {
 }
 
 trait Erased: Send {
-    fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<(), Failure>>;
+    fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<(), Stop>>;
 
     /// Answers, once: with the result if there is one, else with what `end` comes to.
     fn answer(&mut self, end: End);
@@ -99,7 +104,7 @@ struct Typed<O: Operation> {
 }
 
 impl<O: Operation> Erased for Typed<O> {
-    fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<(), Failure>> {
+    fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<(), Stop>> {
         async move {
             self.result = Some(self.operation.attempt(context).await?);
             Ok(())

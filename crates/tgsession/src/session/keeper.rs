@@ -143,6 +143,7 @@ async fn facts(core: &Core, topics: &HashSet<Topic>) -> Result<Vec<Fact>, Accoun
                 core.blocked_for().map(|rest| Fact::blocked(SystemTime::now() + rest))
             }
             Topic::KeyLost => core.lost_name().map(Fact::key_lost),
+            Topic::Used => Some(Fact::used(&core.allowance.quotas.used())),
             Topic::Restricted => core.restriction_name().as_deref().map(Fact::restricted),
         };
         facts.push(fact.unwrap_or_else(|| Fact::none(topic)));

@@ -20,12 +20,14 @@ use super::core::{Core, Counts};
 use super::job::{End, Job};
 use super::queue::Queue;
 use crate::operation::{Failure, Lane};
-use crate::retry::{self, Next};
+use crate::retry::{Next, Spread};
 use crate::telegram::CallError;
 
 /// What the runner is told.
 pub(super) enum Note {
     Submitted(Job),
+    /// An operation must wait for its locks: one of another lane may ask for them.
+    Waits,
     /// An operation has its locks: the next of its lane may ask for a permit.
     Started(Lane),
     /// An operation holds nothing any more.
@@ -42,6 +44,8 @@ pub(super) struct Runner {
     queue: Queue,
     /// The lanes in which an operation waits for its permit.
     waiting: [bool; Lane::ALL.len()],
+    /// One of them has not said yet whether it must wait.
+    asking: bool,
     running: usize,
     /// The queue was answered because the session drains.
     drained: bool,
@@ -53,14 +57,15 @@ pub(super) struct Runner {
 impl Runner {
     pub(super) fn new(core: Arc<Core>, notes: mpsc::UnboundedSender<Note>) -> Self {
         Self {
-            core,
             notes,
-            queue: Queue::default(),
+            queue: Queue::new(core.settings.queue_wait),
             waiting: [false; Lane::ALL.len()],
+            asking: false,
             running: 0,
             drained: false,
             lost: false,
             cancelled: FuturesUnordered::new(),
+            core,
         }
     }
 
@@ -70,8 +75,7 @@ impl Runner {
         let key_lost = self.core.key_lost.clone();
         let mut offline = self.core.offline_changes();
         while !(draining.is_cancelled() && self.running == 0) {
-            let (wait, now) = (self.core.settings.queue_wait, Instant::now());
-            let wake = self.queue.next_change(wait, self.core.blocked(), now);
+            let wake = self.queue.next_change(self.core.blocked(), Instant::now());
             tokio::select! {
                 Some(note) = inbox.recv() => self.on_note(note),
                 Some(number) = self.cancelled.next() => self.on_cancelled(number),
@@ -106,10 +110,15 @@ impl Runner {
                 }));
                 self.queue.push(job);
             }
-            Note::Started(lane) => self.waiting[lane as usize] = false,
+            Note::Waits => self.asking = false,
+            Note::Started(lane) => {
+                self.waiting[lane as usize] = false;
+                self.asking = false;
+            }
             Note::Ended { job, started, verdict } => {
                 if !started {
                     self.waiting[job.terms.lane as usize] = false;
+                    self.asking = false;
                 }
                 self.running -= 1;
                 self.on_verdict(job, verdict);
@@ -121,6 +130,7 @@ impl Runner {
         let counts = &self.core.counts;
         match verdict {
             Verdict::Busy => self.requeue(job),
+            Verdict::Paused(pause) => self.requeue_after(job, pause),
             Verdict::Done => {
                 Counts::add(&counts.done);
                 job.finish();
@@ -133,18 +143,25 @@ impl Runner {
 
     /// What it means for the account was drawn from it while the locks were held.
     fn on_failed_call(&mut self, mut job: Job, error: CallError) {
-        match retry::next(job.kind(), job.attempts, &error) {
+        let spread = Spread { session: self.core.id.number(), operation: job.number };
+        match self.core.settings.kinds.next(job.kind(), job.attempts, spread, &error) {
             Next::After(pause) if !self.core.draining.is_cancelled() => {
                 debug!(session = %self.core.id, kind = %job.kind(), %error, ?pause, "trying again");
                 Counts::add(&self.core.counts.retried);
                 if matches!(error, CallError::Flood { .. }) {
                     job.attempts -= 1;
                 }
-                job.not_before = Instant::now() + pause;
-                self.requeue(job);
+                self.requeue_after(job, pause);
             }
             _ => self.answer(job, End::Failed(error.into())),
         }
+    }
+
+    /// What has had its turn waits anew from then on: else an old one would go before the others for ever.
+    fn requeue_after(&mut self, mut job: Job, pause: Duration) {
+        job.not_before = Instant::now() + pause;
+        job.since = job.not_before;
+        self.requeue(job);
     }
 
     /// Back into the queue, which it has not left as far as its limit is concerned.
@@ -166,33 +183,29 @@ impl Runner {
     }
 
     fn expire(&mut self) {
-        let (wait, now) = (self.core.settings.queue_wait, Instant::now());
-        for job in self.queue.expired(wait, self.core.blocked(), now) {
-            let waited = now - job.submitted;
+        let now = Instant::now();
+        for job in self.queue.expired(self.core.blocked(), now) {
+            let waited = now - job.since;
             self.left_queue(job, End::Expired(waited));
         }
     }
 
-    /// Lets what may start ask for its permit, the highest rank first.
+    /// Lets the first in rank ask for its permit; the next only when it has it or must wait for it, so that the
+    /// one that can run first is the one that should.
     fn launch(&mut self) {
-        let now = Instant::now();
         let core = &self.core;
-        if core.draining.is_cancelled() || core.is_offline() || core.blocked_for().is_some() {
+        let idle =
+            core.draining.is_cancelled() || core.is_offline() || core.blocked_for().is_some();
+        if self.asking || idle {
             return;
         }
-        let free = !self.core.is_busy();
-        let mut lanes = Lane::ALL;
-        lanes.sort_by_key(|lane| std::cmp::Reverse(self.queue.rank(*lane, free, now)));
-        for lane in lanes {
-            if self.waiting[lane as usize] {
-                continue;
-            }
-            if let Some(job) = self.queue.take(lane, free, now) {
-                self.core.queued.fetch_sub(1, Ordering::Relaxed);
-                self.waiting[lane as usize] = true;
-                self.running += 1;
-                attempt::spawn(&self.core, job, self.notes.clone());
-            }
+        let may = |lane| !self.waiting[lane as usize];
+        if let Some(job) = self.queue.take(may, !core.is_busy(), Instant::now()) {
+            self.core.queued.fetch_sub(1, Ordering::Relaxed);
+            self.waiting[job.terms.lane as usize] = true;
+            self.asking = true;
+            self.running += 1;
+            attempt::spawn(&self.core, job, self.notes.clone());
         }
     }
 

@@ -102,7 +102,8 @@ impl Progress {
 
 /// What the pump gives the dispatcher.
 pub(super) enum Arrived {
-    Event(Event),
+    /// Shared at once: it is large, and the channel has room for many.
+    Event(Arc<Event>),
     /// With what came before it, the updates have come this far.
     UpTo(Step),
 }
@@ -144,7 +145,7 @@ fn forward(core: &Core, event: Event) {
         return;
     }
     Counts::add(&core.counts.events_seen);
-    if !core.forward(Arrived::Event(event)) {
+    if !core.forward(Arrived::Event(Arc::new(event))) {
         Counts::add(&core.counts.events_dropped);
         warn!(session = %core.id, "handlers are too slow: an event was dropped");
     }

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::backend::FactId;
+use super::backend::{FactId, Kinds};
+use crate::limits::Used;
 
 /// What a fact is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +28,39 @@ pub(crate) enum Topic {
     KeyLost,
     /// What Telegram does not let the account do.
     Restricted,
+    /// What was used of the day's quotas.
+    Used,
+}
+
+impl Topic {
+    /// The kinds of facts that are read when an account is loaded.
+    pub(super) const KINDS: Kinds = 0..=31;
+}
+
+/// What operations write down, and read one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// How far an export has come, by the number of its file.
+    Checkpoint(i64),
+    /// What became of a message, by the number of its key.
+    Sent(i64),
+    /// What was exported, by when.
+    Audit(i64),
+}
+
+impl Entry {
+    pub(super) const AUDITS: Kinds = 34..=34;
+}
+
+impl From<Entry> for FactId {
+    fn from(entry: Entry) -> Self {
+        let (kind, id) = match entry {
+            Entry::Checkpoint(id) => (32, id),
+            Entry::Sent(id) => (33, id),
+            Entry::Audit(id) => (34, id),
+        };
+        Self { kind, id }
+    }
 }
 
 impl From<Topic> for FactId {
@@ -39,6 +73,7 @@ impl From<Topic> for FactId {
             Topic::Blocked => (5, 0),
             Topic::KeyLost => (6, 0),
             Topic::Restricted => (7, 0),
+            Topic::Used => (8, 0),
         };
         Self { kind, id }
     }
@@ -58,14 +93,15 @@ struct Home {
 }
 
 impl Fact {
-    fn new(topic: Topic, value: &impl Serialize) -> Self {
+    /// `value` is made of numbers, text, and lists and maps of them.
+    pub(crate) fn new(id: impl Into<FactId>, value: &impl Serialize) -> Self {
         let json = serde_json::to_vec(value).expect("numbers, text and lists of them are JSON");
-        Self { id: topic.into(), value: Some(Zeroizing::new(json)) }
+        Self { id: id.into(), value: Some(Zeroizing::new(json)) }
     }
 
     /// That there is nothing of this any more.
-    pub(crate) fn none(topic: Topic) -> Self {
-        Self { id: topic.into(), value: None }
+    pub(crate) fn none(id: impl Into<FactId>) -> Self {
+        Self { id: id.into(), value: None }
     }
 
     pub(crate) fn home(api_id: i32, home_dc: i32) -> Self {
@@ -93,6 +129,10 @@ impl Fact {
     /// Telegram's name of the loss of the key.
     pub(crate) fn key_lost(name: &str) -> Self {
         Self::new(Topic::KeyLost, &name)
+    }
+
+    pub(crate) fn used(used: &Used) -> Self {
+        Self::new(Topic::Used, used)
     }
 
     /// Telegram's name of what it does not let the account do.
@@ -123,6 +163,7 @@ pub(crate) struct Held {
     pub(crate) blocked_until: Option<SystemTime>,
     pub(crate) key_lost: Option<String>,
     pub(crate) restricted: Option<String>,
+    pub(crate) used: Used,
 }
 
 /// Facts as they are read, one by one.
@@ -149,6 +190,7 @@ impl Facts {
             }
             6 => self.held.key_lost = Some(parse(value)?),
             7 => self.held.restricted = Some(parse(value)?),
+            8 => self.held.used = parse(value)?,
             // Of a newer version, which has changed nothing that this one knows.
             _ => {}
         }
@@ -166,6 +208,6 @@ impl Facts {
     }
 }
 
-fn parse<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
+pub(super) fn parse<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
     serde_json::from_slice(value).ok()
 }

@@ -45,7 +45,7 @@ pub(super) fn take(directory: &Path) -> Result<DirectoryLock, OpenError> {
 }
 
 /// Opens a file that only this user may read; makes it if it is not there.
-pub(super) fn private(path: &Path) -> std::io::Result<File> {
+pub(crate) fn private(path: &Path) -> std::io::Result<File> {
     let mut open = OpenOptions::new();
     open.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

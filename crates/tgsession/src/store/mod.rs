@@ -6,7 +6,9 @@
 //! changes one or puts it in the place of another without being noticed. That an older version of the same
 //! fact was put back cannot be noticed.
 
+mod audit;
 mod backend;
+mod book;
 #[cfg(test)]
 mod conformance;
 mod error;
@@ -21,16 +23,21 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use audit::AuditLine;
 use backend::{Backend, FactId};
+pub(crate) use book::Book;
 pub use error::{OpenError, SecretError, StoreError};
 use facts::Facts;
-pub(crate) use facts::{Account, Fact, Held, Topic};
+pub(crate) use facts::{Account, Entry, Fact, Held, Topic};
 use grammers_session::SessionData;
 pub(crate) use lease::Lease;
 use lease::Leases;
+pub(crate) use lock::private as private_file;
 pub use secret::Secret;
+use serde::de::DeserializeOwned;
 use sqlite::{Locked, Sqlite};
 use vault::Vault;
+use zeroize::Zeroizing;
 
 /// Accounts that are kept in a directory, sealed. Clones share it.
 ///
@@ -147,18 +154,51 @@ impl Store {
 
     pub(crate) async fn load(&self, name: &str) -> Result<Account, StoreError> {
         check_name(name)?;
-        let rows = self.0.backend.load(name).await?;
+        let rows = self.0.backend.load(name, Topic::KINDS).await?;
         if rows.is_empty() {
             return Err(StoreError::Unknown(name.to_owned()));
         }
-        let damaged =
-            |fact: FactId| StoreError::Damaged { session: name.to_owned(), fact: fact.to_string() };
         let mut facts = Facts::default();
         for (id, sealed) in rows {
-            let value = self.0.vault.open(name, id, &sealed).ok_or_else(|| damaged(id))?;
-            facts.read(id, &value).ok_or_else(|| damaged(id))?;
+            let value = self.unseal(name, id, &sealed)?;
+            facts.read(id, &value).ok_or_else(|| damaged(name, id))?;
         }
-        facts.into_account().ok_or_else(|| damaged(Topic::Home.into()))
+        facts.into_account().ok_or_else(|| damaged(name, Topic::Home.into()))
+    }
+
+    fn unseal(
+        &self,
+        name: &str,
+        id: FactId,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        self.0.vault.open(name, id, sealed).ok_or_else(|| damaged(name, id))
+    }
+
+    /// What is written there, if something is.
+    pub(crate) async fn read<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        entry: Entry,
+    ) -> Result<Option<T>, StoreError> {
+        let id = entry.into();
+        let Some(sealed) = self.0.backend.get(name, id).await? else { return Ok(None) };
+        let value = self.unseal(name, id, &sealed)?;
+        facts::parse(&value).map(Some).ok_or_else(|| damaged(name, id))
+    }
+
+    /// What a session exported, oldest first.
+    ///
+    /// # Errors
+    /// If it cannot be read, or was changed by something else.
+    pub async fn audit(&self, name: &str) -> Result<Vec<AuditLine>, StoreError> {
+        check_name(name)?;
+        let rows = self.0.backend.load(name, Entry::AUDITS).await?;
+        let line = |(id, sealed): (FactId, Vec<u8>)| {
+            let value = self.unseal(name, id, &sealed)?;
+            facts::parse(&value).ok_or_else(|| damaged(name, id))
+        };
+        rows.into_iter().map(line).collect()
     }
 
     /// Writes facts, all of them or none; those without a value are forgotten.
@@ -169,6 +209,10 @@ impl Store {
         };
         self.0.backend.write(name, facts.iter().map(seal).collect()).await
     }
+}
+
+fn damaged(name: &str, fact: FactId) -> StoreError {
+    StoreError::Damaged { session: name.to_owned(), fact: fact.to_string() }
 }
 
 /// Names stand in logs, in file names of exports and in associated data.

@@ -8,12 +8,12 @@ use std::path::Path;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::backend::{Backend, Change, FactId, Row};
+use super::backend::{Backend, Change, FactId, Kinds, Row};
 use super::lock::{self, DirectoryLock};
 use super::{OpenError, StoreError};
 
@@ -200,15 +200,30 @@ impl Backend for Sqlite {
         })
     }
 
-    fn load(&self, session: &str) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {
+    fn load(&self, session: &str, kinds: Kinds) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {
         let session = session.to_owned();
         self.ask(move |database| {
-            let select = "SELECT kind, id, value FROM fact WHERE session = ?1 ORDER BY kind, id";
-            let mut query = database.prepare_cached(select)?;
+            let mut query = database.prepare_cached(
+                "SELECT kind, id, value FROM fact WHERE session = ?1 AND kind BETWEEN ?2 AND ?3
+                 ORDER BY kind, id",
+            )?;
             let row = |row: &rusqlite::Row<'_>| {
                 Ok((FactId { kind: row.get(0)?, id: row.get(1)? }, row.get(2)?))
             };
-            query.query_map([&session], row)?.collect()
+            query.query_map((&session, kinds.start(), kinds.end()), row)?.collect()
+        })
+    }
+
+    fn get(
+        &self,
+        session: &str,
+        FactId { kind, id }: FactId,
+    ) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        let session = session.to_owned();
+        self.ask(move |database| {
+            let select = "SELECT value FROM fact WHERE session = ?1 AND kind = ?2 AND id = ?3";
+            let mut query = database.prepare_cached(select)?;
+            query.query_row((&session, kind, id), |row| row.get(0)).optional()
         })
     }
 

@@ -15,6 +15,13 @@ pub enum CallError {
         /// For how long.
         wait: Duration,
     },
+    /// The chat is in slow mode: the account may write there again after a while. An operation of this crate waits
+    /// for that, so this is for those of one's own.
+    #[error("the chat is in slow mode for {wait:?}")]
+    SlowMode {
+        /// For how long.
+        wait: Duration,
+    },
     /// Telegram refuses, and would refuse again.
     #[error("Telegram refuses: {name} ({code})")]
     Refused {
@@ -52,7 +59,7 @@ pub enum CallError {
 impl CallError {
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Flood { .. } | Self::Unavailable { .. })
+        matches!(self, Self::Flood { .. } | Self::SlowMode { .. } | Self::Unavailable { .. })
     }
 
     /// Whether Telegram may have executed the call although it brought no result.
@@ -89,6 +96,11 @@ impl From<InvocationError> for CallError {
             }
             InvocationError::Rpc(rpc) if RESTRICTIONS.contains(&rpc.name.as_str()) => {
                 Self::Restricted { name: rpc.name }
+            }
+            InvocationError::Rpc(RpcError { name, value: Some(seconds), .. })
+                if name == "SLOWMODE_WAIT" =>
+            {
+                Self::SlowMode { wait: Duration::from_secs(seconds.into()) }
             }
             // Other errors have this code too, such as those of a frozen account: they name no time.
             InvocationError::Rpc(RpcError { code: 420, value: Some(seconds @ 1..), .. }) => {

@@ -1,0 +1,29 @@
+//! What day it is, on a clock that pauses with the tests and is never set back.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+/// The system's clock, and the runtime's from the time on at which it was made: whichever is ahead. Where the
+/// system's is set back nothing is allowed twice; where the machine slept the other is behind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    since_epoch: Duration,
+    begin: Instant,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self { since_epoch: since_epoch(), begin: Instant::now() }
+    }
+
+    /// The time since the beginning of 1970.
+    pub(crate) fn now(&self) -> Duration {
+        since_epoch().max(self.since_epoch + self.begin.elapsed())
+    }
+}
+
+fn since_epoch() -> Duration {
+    // A system that lives before 1970 is at its beginning.
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}

@@ -1,0 +1,97 @@
+//! What an account allows itself: how fast it calls, and how much it does in a day.
+//!
+//! Telegram's limits are not published, and running into them costs an account its good name. So each account
+//! keeps to limits of its own, which are those of careful practice:
+//!
+//! | | at once, then one every | a day |
+//! |---|---|---|
+//! | pages of messages (`messages.getHistory`) | 30, 1 s | 500 messages |
+//! | pages of members (`channels.getParticipants`) | 10, 1 s | |
+//! | names looked up (`contacts.resolveUsername`) | 50, 300 s | |
+//! | messages sent (`messages.sendMessage`) | 10, 3 s | 100 messages |
+//! | chats exported | | 10 chats |
+//!
+//! An operation that comes too fast gives back what it holds, and goes on when it is time ([`Paces`]). What a day
+//! allows is reserved, and known to the store, before it is used, and settled after ([`Quotas`]); a day is one of
+//! UTC. A chat in slow mode holds the messages for that chat ([`SlowChats`]). What Telegram itself asks for, a
+//! flood wait, holds the account and is no matter of this module. A [`Custom`](crate::Custom) operation is
+//! limited by its author.
+
+mod clock;
+mod pace;
+mod quota;
+mod slow;
+
+pub(crate) use clock::Clock;
+pub(crate) use pace::Paces;
+pub use pace::{Pace, PacedCall};
+pub use quota::{Quota, QuotaExceeded};
+pub(crate) use quota::{Quotas, Used};
+pub(crate) use slow::SlowChats;
+
+/// The limits that each account of a manager keeps to, beside those of Telegram.
+///
+/// ```
+/// use std::time::Duration;
+/// use tgsession::{Limits, Manager, Pace, PacedCall, Quota};
+///
+/// let limits = Limits::default()
+///     .quota(Quota::PostsRead, 5_000)
+///     .pace(PacedCall::Send, Pace::new(1, Duration::from_secs(10)));
+/// let manager = Manager::builder().limits(limits).build()?;
+/// # Ok::<_, tgsession::BuildError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Limits {
+    paces: [Option<Pace>; PacedCall::ALL.len()],
+    quotas: [Option<u32>; Quota::ALL.len()],
+}
+
+impl Default for Limits {
+    /// Those of careful practice: see the table of the README.
+    fn default() -> Self {
+        Self {
+            paces: PacedCall::ALL.map(|call| Some(call.usual())),
+            quotas: Quota::ALL.map(|quota| Some(quota.usual())),
+        }
+    }
+}
+
+impl Limits {
+    /// None at all: for a server of one's own.
+    pub fn none() -> Self {
+        Self { paces: [None; PacedCall::ALL.len()], quotas: [None; Quota::ALL.len()] }
+    }
+
+    /// How fast an account makes these calls; `None` for as fast as it can.
+    #[must_use]
+    pub fn pace(mut self, call: PacedCall, pace: impl Into<Option<Pace>>) -> Self {
+        self.paces[call as usize] = pace.into();
+        self
+    }
+
+    /// How much of this an account does in a day; `None` for as much as it can.
+    #[must_use]
+    pub fn quota(mut self, quota: Quota, a_day: impl Into<Option<u32>>) -> Self {
+        self.quotas[quota as usize] = a_day.into();
+        self
+    }
+}
+
+/// The limits of one account, and what it has used of them.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    pub(crate) paces: Paces,
+    pub(crate) quotas: Quotas,
+    pub(crate) slow: SlowChats,
+}
+
+impl Allowance {
+    pub(crate) fn new(limits: &Limits, used: Used) -> Self {
+        Self {
+            paces: Paces::new(&limits.paces),
+            quotas: Quotas::new(limits.quotas, used, Clock::new()),
+            slow: SlowChats::default(),
+        }
+    }
+}

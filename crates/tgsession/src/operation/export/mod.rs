@@ -1,0 +1,157 @@
+//! Exports: reading chats page by page, into memory or a file.
+//!
+//! A [`Source`] knows how to read the next page and where it stands. What has been read stays read: an attempt
+//! after a failure or a pause goes on with the page that was not read. Each page takes a token of the account's
+//! pace, and every [`SLICE`] an export lets others have its permit.
+
+mod file;
+mod format;
+mod members;
+mod messages;
+mod part;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use grammers_session::types::{PeerKind, PeerRef};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::{Context, Kind, Stop};
+use crate::store::{AuditLine, Fact};
+use crate::telegram::{CallError, Target};
+
+pub use file::{Exported, ToFile};
+pub use format::Format;
+use format::Row;
+pub use members::{ExportMembers, Member};
+pub use messages::{ExportMessages, Post};
+
+/// How long an export keeps its permit.
+const SLICE: Duration = Duration::from_secs(2);
+
+/// Where an export stands: what this counts is for its source to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor(i32);
+
+/// Something that is read page by page.
+pub trait Source: Send + Sync + 'static {
+    /// What is read.
+    type Row: Row;
+
+    #[doc(hidden)]
+    fn kind(&self) -> Kind;
+
+    /// What the audit calls it.
+    #[doc(hidden)]
+    fn what(&self) -> &'static str;
+
+    /// All that makes another export of it, in words.
+    #[doc(hidden)]
+    fn described(&self) -> String;
+
+    /// Finds the chat and asks whether it may be read, in each attempt again.
+    #[doc(hidden)]
+    fn open<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<PeerRef, Stop>>;
+
+    /// The next page, and moves behind it; an empty one at the end.
+    #[doc(hidden)]
+    fn page<'a>(
+        &'a mut self,
+        context: Context<'a>,
+        chat: PeerRef,
+    ) -> BoxFuture<'a, Result<Page<Self::Row>, Stop>>;
+
+    #[doc(hidden)]
+    fn cursor(&self) -> Cursor;
+
+    /// Goes on from where an earlier export stood, after so many rows.
+    #[doc(hidden)]
+    fn go_on(&mut self, cursor: Cursor, rows: u64);
+
+    /// Gives back what is reserved.
+    #[doc(hidden)]
+    fn settle(&mut self);
+}
+
+/// What a source read at once.
+#[derive(Debug)]
+pub struct Page<R> {
+    pub(super) rows: Vec<R>,
+    /// There is nothing behind it.
+    pub(super) is_last: bool,
+}
+
+/// The time that an export has before it lets others have its turn.
+struct Slice(Instant);
+
+impl Slice {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// To be asked between two pages.
+    fn end(&self) -> Result<(), Stop> {
+        match self.0.elapsed() < SLICE {
+            true => Ok(()),
+            false => Err(Stop::Pause(Duration::ZERO)),
+        }
+    }
+}
+
+/// Reads to the end, into memory.
+async fn read<S: Source>(
+    source: &mut S,
+    context: Context<'_>,
+    rows: &mut Vec<S::Row>,
+) -> Result<Vec<S::Row>, Stop> {
+    let slice = Slice::begin();
+    let chat = source.open(context).await?;
+    loop {
+        let page = source.page(context, chat).await?;
+        rows.extend(page.rows);
+        if page.is_last {
+            break;
+        }
+        slice.end()?;
+    }
+    source.settle();
+    let line = audit_line(source, context, chat, rows.len() as u64, None);
+    context.book.audit(&line, vec![used(context)]).await?;
+    Ok(std::mem::take(rows))
+}
+
+fn audit_line<S: Source>(
+    source: &S,
+    context: Context<'_>,
+    chat: PeerRef,
+    rows: u64,
+    file: Option<String>,
+) -> AuditLine {
+    AuditLine::now(context.user, source.what(), chat.id.bare_id_unchecked(), rows, file)
+}
+
+/// What the account has used of its day, to be written.
+fn used(context: Context<'_>) -> Fact {
+    Fact::used(&context.allowance.quotas.used())
+}
+
+/// The group or channel behind a target; it counts as one of the day's.
+async fn channel(context: Context<'_>, target: &mut Target) -> Result<PeerRef, Stop> {
+    let name = target.to_string();
+    let peer = context.resolve(target).await?;
+    if peer.id.kind() != PeerKind::Channel {
+        return Err(CallError::Invalid(format!("{name} is not a group or channel")).into());
+    }
+    if context.allowance.quotas.reserve_chat(peer.id.bare_id_unchecked())? {
+        context.book.write(&[used(context)]).await?;
+    }
+    Ok(peer)
+}
+
+fn unexpected(method: &str) -> CallError {
+    CallError::Unavailable {
+        reason: format!("{method} answered that nothing changed, but nothing was cached"),
+        maybe_executed: false,
+    }
+}

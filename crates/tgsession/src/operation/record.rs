@@ -1,0 +1,112 @@
+//! What the store knows of a message that is to be sent once.
+//!
+//! The record is written before the message goes out, with the number by which Telegram recognises it, and says
+//! that it was sent after that. Who finds a record that does not say so sends with the number in it: Telegram has
+//! accepted it or not, and the message is delivered once either way.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tracing::error;
+
+use super::Stop;
+use crate::store::{Book, Entry, Fact};
+use crate::telegram::{CallError, Target};
+
+/// The record of a message.
+#[derive(Debug)]
+pub(super) struct Record {
+    key: String,
+    /// What the message is, without saying it.
+    digest: [u8; 32],
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nobody has looked.
+    Unknown,
+    Begun(Written),
+}
+
+/// As it is written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Written {
+    key: String,
+    digest: [u8; 32],
+    random_id: i64,
+    sent: bool,
+}
+
+impl Record {
+    pub(super) fn new(key: String, to: &Target, text: &str) -> Self {
+        let mut digest = Sha256::new();
+        let to = to.to_string();
+        digest.update((to.len() as u64).to_le_bytes());
+        digest.update(to);
+        digest.update(text);
+        Self { key, digest: digest.finalize().into(), state: State::Unknown }
+    }
+
+    /// Looks for what an earlier submission wrote: true if it had begun. Its number is the message's then.
+    pub(super) async fn begin(&mut self, book: &Book, random_id: &mut i64) -> Result<bool, Stop> {
+        if matches!(self.state, State::Begun(_)) {
+            return Ok(false);
+        }
+        if !book.is_kept() {
+            let why = "a message with a key takes a session of a store, where the key is kept";
+            return Err(CallError::Invalid(why.to_owned()).into());
+        }
+        let earlier: Option<Written> = book.read(self.entry()).await?;
+        if let Some(earlier) = &earlier {
+            if (&earlier.key, earlier.digest) != (&self.key, self.digest) {
+                let why = format!("the key {:?} was used for another message", self.key);
+                return Err(CallError::Invalid(why).into());
+            }
+            *random_id = earlier.random_id;
+        }
+        let had_begun = earlier.is_some();
+        let new = || Written {
+            key: self.key.clone(),
+            digest: self.digest,
+            random_id: *random_id,
+            sent: false,
+        };
+        self.state = State::Begun(earlier.unwrap_or_else(new));
+        Ok(had_begun)
+    }
+
+    pub(super) fn is_sent(&self) -> bool {
+        matches!(&self.state, State::Begun(written) if written.sent)
+    }
+
+    /// To be written before the message is sent.
+    pub(super) fn fact(&self) -> Fact {
+        match &self.state {
+            State::Begun(written) => Fact::new(self.entry(), written),
+            State::Unknown => Fact::none(self.entry()),
+        }
+    }
+
+    /// It was sent. Where that cannot be written, it is sent again with its number, and not delivered.
+    pub(super) async fn end(&mut self, book: &Book) {
+        if let State::Begun(written) = &mut self.state {
+            written.sent = true;
+        }
+        if let Err(error) = book.write(&[self.fact()]).await {
+            error!(key = self.key, %error, "that a message was sent was not written");
+        }
+    }
+
+    /// It was refused, and nothing of it was sent before.
+    pub(super) async fn forget(&mut self, book: &Book) {
+        self.state = State::Unknown;
+        if let Err(error) = book.write(&[self.fact()]).await {
+            error!(key = self.key, %error, "that a message was refused was not written");
+        }
+    }
+
+    fn entry(&self) -> Entry {
+        let [a, b, c, d, e, f, g, h, ..] = Sha256::digest(&self.key).0;
+        Entry::Sent(i64::from_le_bytes([a, b, c, d, e, f, g, h]))
+    }
+}
