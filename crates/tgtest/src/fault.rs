@@ -25,6 +25,8 @@ impl Method {
     pub const GET_STATE: Self = Self(f::updates::GetState::CONSTRUCTOR_ID);
     /// `updates.getDifference`
     pub const GET_DIFFERENCE: Self = Self(f::updates::GetDifference::CONSTRUCTOR_ID);
+    /// `updates.getChannelDifference`
+    pub const GET_CHANNEL_DIFFERENCE: Self = Self(f::updates::GetChannelDifference::CONSTRUCTOR_ID);
     /// `contacts.resolveUsername`
     pub const RESOLVE_USERNAME: Self = Self(f::contacts::ResolveUsername::CONSTRUCTOR_ID);
     /// `help.getConfig`, with which clients open a connection.

@@ -29,7 +29,8 @@
 //! # How it is built
 //!
 //! `mtproto` knows packets and sessions but no method; `methods` know the world but no packet; `connection`
-//! joins the two. `world`, `fault` and `journal` are plain data, behind one lock in `state`.
+//! joins the two. `world`, `fault`, `update_fault` and `journal` are plain data, behind one lock in `state`;
+//! `push` tells the clients what happens in the world.
 //!
 //! # What it is not
 //!
@@ -44,9 +45,11 @@ mod fault;
 mod journal;
 mod methods;
 mod mtproto;
+mod push;
 mod server;
 mod state;
 mod tl;
+mod update_fault;
 mod world;
 
 pub use account::Account;
@@ -54,4 +57,5 @@ pub use builder::{Builder, Channel, StartError};
 pub use fault::{Fault, Method};
 pub use journal::{Request, Sent, Watch};
 pub use server::Telegram;
+pub use update_fault::UpdateFault;
 pub use world::{ChannelId, Role, UserId};

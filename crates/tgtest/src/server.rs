@@ -15,7 +15,7 @@ use crate::connection;
 use crate::fault::{Fault, Method};
 use crate::journal::{Request, Sent, Watch};
 use crate::state::{Shared, State};
-use crate::tl;
+use crate::update_fault::UpdateFault;
 use crate::world::{ChannelId, Role, UserId};
 
 /// The default of 128 overflows when hundreds connect at once, and each overflow costs a second.
@@ -97,14 +97,13 @@ impl Telegram {
     /// Delivers a private message and pushes it to the recipient's clients. False if either is unknown.
     pub fn push_message(&self, to: UserId, from: UserId, text: &str) -> bool {
         let mut state = self.state.lock();
-        let Some(sender) = state.world.users.get(&from).cloned() else {
+        if !state.world.users.contains_key(&from) {
             return false;
-        };
+        }
         let Some(message) = state.world.deliver(to, from, from, text) else {
             return false;
         };
-        let update = Arc::new(tl::new_private_message(&message, &sender, to));
-        state.push(to, &update);
+        state.push_private(to, &message);
         true
     }
 
@@ -112,15 +111,11 @@ impl Telegram {
     /// went, the author aside. `None` if there is no such channel or author.
     pub fn push_post(&self, channel: ChannelId, from: UserId, text: &str) -> Option<usize> {
         let mut state = self.state.lock();
-        let author = state.world.users.get(&from).cloned()?;
-        let message = state.world.post(channel, from, text)?;
-        let channel = state.world.channels.get(&channel)?;
-        let others: Vec<_> = channel.members.keys().copied().filter(|id| *id != from).collect();
-        for &to in &others {
-            let update = Arc::new(tl::new_channel_message(&message, &author, channel, to, None));
-            state.push(to, &update);
+        if !state.world.users.contains_key(&from) {
+            return None;
         }
-        Some(others.len())
+        let post = state.world.post(channel, from, text)?;
+        Some(state.push_post(channel, &post))
     }
 
     /// Makes something go wrong.
@@ -128,9 +123,25 @@ impl Telegram {
         self.state.lock().faults.add(fault);
     }
 
-    /// Forgets every fault that has not struck.
+    /// Makes something go wrong with updates.
+    ///
+    /// ```
+    /// # use tgtest::{Telegram, UpdateFault, UserId};
+    /// # fn example(telegram: &Telegram, alice: UserId, bob: UserId) {
+    /// telegram.inject_update_fault(UpdateFault::lose().to(alice));
+    /// telegram.push_message(alice, bob, "its number is missing from what her client hears");
+    /// telegram.push_message(alice, bob, "and from this one's it sees that");
+    /// # }
+    /// ```
+    pub fn inject_update_fault(&self, fault: UpdateFault) {
+        self.state.lock().add_update_fault(fault);
+    }
+
+    /// Forgets every fault that has not struck, also those of updates, and sends the updates that they hold back.
     pub fn heal(&self) {
-        self.state.lock().faults.clear();
+        let mut state = self.state.lock();
+        state.faults.clear();
+        state.heal_updates();
     }
 
     /// Closes the connections of an account; returns how many it had.

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::fault::Faults;
 use crate::journal::Journal;
 use crate::mtproto::crypto::AuthKey;
+use crate::update_fault::UpdateFaults;
 use crate::world::{UserId, World};
 
 pub(crate) type Shared = Arc<Mutex<State>>;
@@ -19,6 +20,7 @@ pub(crate) struct State {
     pub(crate) address: SocketAddr,
     pub(crate) world: World,
     pub(crate) faults: Faults,
+    pub(crate) update_faults: UpdateFaults,
     pub(crate) journal: Journal,
     keys: HashMap<i64, Key>,
     connections: Vec<Connection>,
@@ -64,6 +66,7 @@ impl State {
             address,
             world,
             faults: Faults::default(),
+            update_faults: UpdateFaults::default(),
             journal: Journal::default(),
             keys: HashMap::new(),
             connections: Vec::new(),
@@ -122,7 +125,7 @@ impl State {
     }
 
     /// Sends an update to every connection of a user; the client takes it if its session is open.
-    pub(crate) fn push(&self, user: UserId, update: &Arc<Vec<u8>>) {
+    pub(crate) fn send(&self, user: UserId, update: &Arc<Vec<u8>>) {
         for commands in self.commands(|c| self.user_of(c.key_id) == Some(user)) {
             let _ = commands.send(Command::Push(Arc::clone(update)));
         }

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use grammers_tl_types::{enums, functions as f, types};
 
@@ -48,16 +47,13 @@ fn accept(caller: &mut Caller<'_>, random_id: i64, to: i64, text: &str) -> Resul
 
 fn send(caller: &mut Caller<'_>, to: UserId, text: &str) -> Result<enums::Updates, RpcError> {
     let me = caller.me;
-    let world = &mut caller.state.world;
-    let Some(mine) = world.deliver(me, to, me, text) else {
+    let Some(mine) = caller.state.world.deliver(me, to, me, text) else {
         return refuse(500, "MAILBOX_MISSING");
     };
-    if to != me {
-        let theirs = world.deliver(to, me, me, text);
-        if let (Some(theirs), Some(sender)) = (theirs, world.users.get(&me)) {
-            let update = Arc::new(tl::new_private_message(&theirs, sender, to));
-            caller.state.push(to, &update);
-        }
+    if to != me
+        && let Some(theirs) = caller.state.world.deliver(to, me, me, text)
+    {
+        caller.state.push_private(to, &theirs);
     }
     Ok(tl::sent(&mine))
 }
@@ -71,14 +67,11 @@ fn post(
     let Some(message) = caller.state.world.post(id, me, &arguments.message) else {
         return refuse(400, "CHANNEL_INVALID");
     };
+    caller.state.push_post(id, &message);
     let world = &caller.state.world;
     let (Some(channel), Some(author)) = (world.channels.get(&id), world.users.get(&me)) else {
         return refuse(400, "CHANNEL_INVALID");
     };
-    for &to in channel.members.keys().filter(|&&to| to != me) {
-        let update = Arc::new(tl::new_channel_message(&message, author, channel, to, None));
-        caller.state.push(to, &update);
-    }
     Ok(tl::channel_updates(&message, author, channel, me, Some(arguments.random_id)))
 }
 
