@@ -21,6 +21,7 @@ pub struct Builder {
     port: u16,
     users: Vec<Described>,
     channels: Vec<Channel>,
+    longest_difference: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -166,6 +167,15 @@ impl Builder {
         self
     }
 
+    /// A client that missed more than so many messages of a mailbox or a channel is not told which: the difference
+    /// is too long (`updates.differenceTooLong`, `updates.channelDifferenceTooLong`), and it must go on from the
+    /// state that it is given instead.
+    #[must_use]
+    pub fn longest_difference(mut self, messages: usize) -> Self {
+        self.longest_difference = Some(messages);
+        self
+    }
+
     /// Starts the server.
     ///
     /// # Errors
@@ -174,13 +184,14 @@ impl Builder {
     /// # Panics
     /// Outside a tokio runtime with I/O and time enabled.
     pub async fn start(self) -> Result<Telegram, StartError> {
-        let port = self.port;
+        let Self { port, longest_difference, .. } = self;
         let (world, with_accounts) = self.world()?;
         let listen = |source| StartError::Listen { port, source };
         let listener = server::listen(port).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let mut accounts = BTreeMap::new();
         let mut state = State::new(address, world);
+        state.longest_difference = longest_difference;
         for id in with_accounts {
             let user = state.world.users[&id].clone();
             let key = crypto::new_auth_key();

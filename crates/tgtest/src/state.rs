@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) faults: Faults,
     pub(crate) update_faults: UpdateFaults,
+    /// The most messages that a client may have missed and still be told of; as many as there are if `None`.
+    pub(crate) longest_difference: Option<usize>,
     pub(crate) journal: Journal,
     keys: HashMap<i64, Key>,
     connections: Vec<Connection>,
@@ -67,6 +69,7 @@ impl State {
             world,
             faults: Faults::default(),
             update_faults: UpdateFaults::default(),
+            longest_difference: None,
             journal: Journal::default(),
             keys: HashMap::new(),
             connections: Vec::new(),

@@ -103,3 +103,28 @@ async fn a_fault_of_updates_concerns_the_account_it_names() {
     assert!(!telegram.requests().iter().any(asked), "nothing was missing");
     client.disconnect().await;
 }
+
+#[tokio::test]
+async fn a_client_that_missed_too_much_goes_on_from_where_it_is_told() {
+    for place in Place::ALL {
+        let (telegram, mut client) = alice(Telegram::builder().longest_difference(3), place).await;
+        let lose = |n| UpdateFault::lose().to(id(&telegram, "alice")).times(n);
+        telegram.inject_update_fault(lose(2));
+        for text in ["1", "2", "3"] {
+            say(&telegram, place, text);
+        }
+        assert_eq!(client.hear(3).await, ["1", "2", "3"], "{place:?}");
+
+        telegram.inject_update_fault(lose(3));
+        for text in ["4", "5", "6", "7"] {
+            say(&telegram, place, text);
+        }
+        let asked_again = async {
+            soon(telegram.called(place.difference(), 2)).await;
+            say(&telegram, place, "after");
+        };
+        let (heard, ()) = tokio::join!(client.hear(1), asked_again);
+        assert_eq!(heard, ["after"], "{place:?}");
+        client.disconnect().await;
+    }
+}
