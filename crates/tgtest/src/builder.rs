@@ -1,8 +1,9 @@
 //! How a world is described before its server starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -41,6 +42,7 @@ pub struct Channel {
     members: Vec<(String, Role)>,
     strangers: usize,
     messages: usize,
+    slow_mode: Option<Duration>,
 }
 
 impl Channel {
@@ -53,6 +55,7 @@ impl Channel {
             members: Vec::new(),
             strangers: 0,
             messages: 0,
+            slow_mode: None,
         }
     }
 
@@ -91,6 +94,13 @@ impl Channel {
     /// So many messages that were written before, by its members in turn.
     pub fn messages(mut self, n: usize) -> Self {
         self.messages = n;
+        self
+    }
+
+    /// After a message, a member who is no admin writes the next this much later: one that comes earlier is refused
+    /// with 420 `SLOWMODE_WAIT_x`, x being the seconds that are left, rounded up.
+    pub fn slow_mode(mut self, pause: Duration) -> Self {
+        self.slow_mode = Some(pause);
         self
     }
 
@@ -300,6 +310,8 @@ fn found(
         members,
         pts: described.messages as i32 + 1,
         messages,
+        slow_mode: described.slow_mode,
+        last_posts: HashMap::new(),
     })
 }
 

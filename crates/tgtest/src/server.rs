@@ -89,6 +89,31 @@ impl Telegram {
             .unwrap_or_default()
     }
 
+    /// Makes a user something in a channel from now on, or takes them out of it if `role` is `None`. False if there is
+    /// no such channel or user.
+    ///
+    /// Clients are not told: they learn it from the next call that depends on it.
+    ///
+    /// ```
+    /// # use tgtest::{ChannelId, Role, Telegram, UserId};
+    /// # fn example(telegram: &Telegram, room: ChannelId, alice: UserId, bob: UserId) {
+    /// telegram.set_role(room, alice, Some(Role::Admin));
+    /// telegram.set_role(room, bob, None); // `CHANNEL_PRIVATE` is all that he gets from it now
+    /// # }
+    /// ```
+    pub fn set_role(&self, channel: ChannelId, user: UserId, role: Option<Role>) -> bool {
+        let mut state = self.state.lock();
+        let is_known = state.world.users.contains_key(&user);
+        let Some(channel) = state.world.channels.get_mut(&channel).filter(|_| is_known) else {
+            return false;
+        };
+        match role {
+            Some(role) => channel.members.insert(user, role),
+            None => channel.members.remove(&user),
+        };
+        true
+    }
+
     /// How many messages stand in a channel; 0 if there is no such channel.
     pub fn message_count(&self, channel: ChannelId) -> usize {
         self.state.lock().world.channels.get(&channel).map_or(0, |c| c.messages.len())
