@@ -8,6 +8,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::account::Account;
+use crate::fault::Method;
+use crate::limit::{Limit, Limits};
 use crate::mtproto::crypto;
 use crate::server::{self, Telegram};
 use crate::state::State;
@@ -23,6 +25,7 @@ pub struct Builder {
     users: Vec<Described>,
     channels: Vec<Channel>,
     longest_difference: Option<usize>,
+    limits: Vec<Limit>,
 }
 
 #[derive(Debug)]
@@ -186,6 +189,25 @@ impl Builder {
         self
     }
 
+    /// An account that makes more than so many calls of a method in a time of this length is refused with 420
+    /// `FLOOD_WAIT_x`, x being the seconds until the call would be accepted, rounded up; a call before that is refused
+    /// again, with what is left. Calls that were refused, and those that a fault kept from being executed, do not
+    /// count. A method may have several limits.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tgtest::{Method, Telegram};
+    ///
+    /// let telegram = Telegram::builder()
+    ///     .account("alice")
+    ///     .limit(Method::SEND_MESSAGE, 20, Duration::from_secs(60));
+    /// ```
+    #[must_use]
+    pub fn limit(mut self, method: Method, calls: usize, per: Duration) -> Self {
+        self.limits.push(Limit { method, calls, per });
+        self
+    }
+
     /// Starts the server.
     ///
     /// # Errors
@@ -193,8 +215,9 @@ impl Builder {
     ///
     /// # Panics
     /// Outside a tokio runtime with I/O and time enabled.
-    pub async fn start(self) -> Result<Telegram, StartError> {
+    pub async fn start(mut self) -> Result<Telegram, StartError> {
         let Self { port, longest_difference, .. } = self;
+        let limits = Limits::new(std::mem::take(&mut self.limits));
         let (world, with_accounts) = self.world()?;
         let listen = |source| StartError::Listen { port, source };
         let listener = server::listen(port).map_err(listen)?;
@@ -202,6 +225,7 @@ impl Builder {
         let mut accounts = BTreeMap::new();
         let mut state = State::new(address, world);
         state.longest_difference = longest_difference;
+        state.limits = limits;
         for id in with_accounts {
             let user = state.world.users[&id].clone();
             let key = crypto::new_auth_key();

@@ -179,6 +179,17 @@ impl Telegram {
         self.state.lock().close(None)
     }
 
+    /// Ends the session of an account, as its owner does from another device: each call with its key is refused with
+    /// 401 `SESSION_REVOKED` from now on, and its connections are closed; returns how many it had.
+    pub fn revoke(&self, account: UserId) -> usize {
+        self.revoke_as(account, "SESSION_REVOKED")
+    }
+
+    /// The same with another name, such as `AUTH_KEY_UNREGISTERED` or `USER_DEACTIVATED_BAN`.
+    pub fn revoke_as(&self, account: UserId, error: &str) -> usize {
+        self.state.lock().revoke(account, error)
+    }
+
     /// The clients that are connected now.
     pub fn connections(&self) -> usize {
         self.state.lock().connections()
@@ -227,6 +238,11 @@ impl Telegram {
     /// Every message that was accepted from an account so far.
     pub fn sent(&self) -> Vec<Sent> {
         self.state.lock().journal.sent.clone()
+    }
+
+    /// How many calls of each account were refused because it broke a [`limit`](Builder::limit): empty if none did.
+    pub fn broken_limits(&self) -> BTreeMap<UserId, usize> {
+        self.state.lock().limits.broken().clone()
     }
 
     /// Counts from now on how many accounts are in these methods at once.

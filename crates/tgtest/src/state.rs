@@ -9,7 +9,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::fault::Faults;
 use crate::journal::Journal;
+use crate::limit::Limits;
 use crate::mtproto::crypto::AuthKey;
+use crate::mtproto::session::RpcError;
 use crate::update_fault::UpdateFaults;
 use crate::world::{UserId, World};
 
@@ -21,6 +23,7 @@ pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) faults: Faults,
     pub(crate) update_faults: UpdateFaults,
+    pub(crate) limits: Limits,
     /// The most messages that a client may have missed and still be told of; as many as there are if `None`.
     pub(crate) longest_difference: Option<usize>,
     pub(crate) journal: Journal,
@@ -34,8 +37,8 @@ pub(crate) struct State {
 struct Key {
     bytes: Arc<AuthKey>,
     user: Option<UserId>,
-    /// Two connections used it at once: Telegram never lets it back in.
-    duplicated: bool,
+    /// What each call is refused with from now on: Telegram never lets a lost key back in.
+    lost: Option<RpcError>,
 }
 
 impl std::fmt::Debug for Key {
@@ -69,6 +72,7 @@ impl State {
             world,
             faults: Faults::default(),
             update_faults: UpdateFaults::default(),
+            limits: Limits::default(),
             longest_difference: None,
             journal: Journal::default(),
             keys: HashMap::new(),
@@ -79,7 +83,7 @@ impl State {
     }
 
     pub(crate) fn add_key(&mut self, key_id: i64, key: AuthKey, user: Option<UserId>) {
-        self.keys.insert(key_id, Key { bytes: Arc::new(key), user, duplicated: false });
+        self.keys.insert(key_id, Key { bytes: Arc::new(key), user, lost: None });
     }
 
     pub(crate) fn key(&self, key_id: i64) -> Option<Arc<AuthKey>> {
@@ -90,14 +94,25 @@ impl State {
         self.keys.get(&key_id).and_then(|key| key.user)
     }
 
-    pub(crate) fn is_duplicated(&self, key_id: i64) -> bool {
-        self.keys.get(&key_id).is_some_and(|key| key.duplicated)
+    /// What calls with this key are refused with, if it is lost.
+    pub(crate) fn lost(&self, key_id: i64) -> Option<RpcError> {
+        self.keys.get(&key_id).and_then(|key| key.lost.clone())
     }
 
+    /// Two connections used this key at once.
     pub(crate) fn mark_duplicated(&mut self, key_id: i64) {
         if let Some(key) = self.keys.get_mut(&key_id) {
-            key.duplicated = true;
+            let name = "AUTH_KEY_DUPLICATED".to_owned();
+            key.lost.get_or_insert(RpcError { code: 406, name });
         }
+    }
+
+    /// Ends a user's keys, and closes their connections; returns how many.
+    pub(crate) fn revoke(&mut self, user: UserId, name: &str) -> usize {
+        for key in self.keys.values_mut().filter(|key| key.user == Some(user)) {
+            key.lost = Some(RpcError { code: 401, name: name.to_owned() });
+        }
+        self.close(Some(user))
     }
 
     /// Adds a connection that uses a key, and returns the older ones that do so too.
