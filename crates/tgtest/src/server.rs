@@ -162,10 +162,36 @@ impl Telegram {
         self.state.lock().add_update_fault(fault);
     }
 
-    /// Forgets every fault that has not struck, also those of updates, and sends the updates that they hold back.
+    /// From now on the connections of an account stay open and do nothing: what its clients send is thrown away, they
+    /// are answered nothing and pushed nothing, and those that connect are accepted and treated the same as soon as
+    /// they have shown their key. Nobody but the client closes such a connection, however long it is silent.
+    ///
+    /// [`heal_black_hole`](Self::heal_black_hole) and [`heal`](Self::heal) end it.
+    ///
+    /// ```
+    /// # use tgtest::{Telegram, UserId};
+    /// # fn example(telegram: &Telegram, alice: UserId) {
+    /// telegram.black_hole(alice);
+    /// // Her clients notice only that nothing comes.
+    /// telegram.heal_black_hole(alice);
+    /// # }
+    /// ```
+    pub fn black_hole(&self, account: UserId) {
+        self.state.lock().open_black_hole(account);
+    }
+
+    /// Ends the black hole of an account. The connections that it swallowed are closed, as by a router that forgot
+    /// them: what was sent on them is lost. Returns how many they were; 0 if there is no black hole.
+    pub fn heal_black_hole(&self, account: UserId) -> usize {
+        self.state.lock().close_black_hole(account)
+    }
+
+    /// Forgets every fault that has not struck, also those of updates, sends the updates that they hold back, and ends
+    /// every black hole.
     pub fn heal(&self) {
         let mut state = self.state.lock();
         state.faults.clear();
+        state.close_black_holes();
         state.heal_updates();
     }
 

@@ -1,6 +1,6 @@
 //! Everything the server knows, behind one lock that no await is made under.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ pub(crate) struct State {
     keys: HashMap<i64, Key>,
     connections: Vec<Connection>,
     connections_made: u64,
+    /// Accounts whose connections are swallowed.
+    black_holes: HashSet<UserId>,
     /// Told of every call that was executed, and of connections that come and go.
     pub(crate) changed: watch::Sender<()>,
 }
@@ -78,6 +80,7 @@ impl State {
             keys: HashMap::new(),
             connections: Vec::new(),
             connections_made: 0,
+            black_holes: HashSet::new(),
             changed: watch::Sender::new(()),
         }
     }
@@ -142,8 +145,32 @@ impl State {
         self.connections_made
     }
 
+    /// Whether what comes with this key, and what would go to it, is thrown away.
+    pub(crate) fn swallows(&self, key_id: i64) -> bool {
+        !self.black_holes.is_empty()
+            && self.user_of(key_id).is_some_and(|user| self.black_holes.contains(&user))
+    }
+
+    pub(crate) fn open_black_hole(&mut self, user: UserId) {
+        self.black_holes.insert(user);
+    }
+
+    /// Closes the connections that a black hole swallowed, and it; returns how many they were.
+    pub(crate) fn close_black_hole(&mut self, user: UserId) -> usize {
+        if self.black_holes.remove(&user) { self.close(Some(user)) } else { 0 }
+    }
+
+    pub(crate) fn close_black_holes(&mut self) {
+        for user in std::mem::take(&mut self.black_holes) {
+            self.close(Some(user));
+        }
+    }
+
     /// Sends an update to every connection of a user; the client takes it if its session is open.
     pub(crate) fn send(&self, user: UserId, update: &Arc<Vec<u8>>) {
+        if self.black_holes.contains(&user) {
+            return;
+        }
         for commands in self.commands(|c| self.user_of(c.key_id) == Some(user)) {
             let _ = commands.send(Command::Push(Arc::clone(update)));
         }

@@ -5,8 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::{connect, peer, refusal, soon};
-use grammers_client::{Client, InvocationError};
+use common::{connect, identify, peer, refusal, soon};
 use tgtest::{Method, Telegram};
 use tokio::time::advance;
 
@@ -45,16 +44,6 @@ async fn who_calls_too_often_waits_as_long_as_the_limit_says() {
     assert_eq!(telegram.sent().len(), 6);
 }
 
-/// What the identity call is refused with, once the client noticed that its connection was closed.
-async fn identity_refused_with(client: &Client) -> String {
-    loop {
-        match soon(client.get_me()).await {
-            Err(InvocationError::Io(_) | InvocationError::Dropped(_)) => {}
-            other => return refusal(other),
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_revoked_key_is_refused_for_ever_and_no_other_is() {
     let telegram =
@@ -69,10 +58,10 @@ async fn a_revoked_key_is_refused_for_ever_and_no_other_is() {
     assert_eq!(telegram.revoke(id("alice")), 1);
     assert_eq!(telegram.revoke_as(id("bob"), "AUTH_KEY_UNREGISTERED"), 1);
     for _ in 0..2 {
-        assert_eq!(identity_refused_with(&clients[0]).await, "401 SESSION_REVOKED");
-        assert_eq!(identity_refused_with(&clients[1]).await, "401 AUTH_KEY_UNREGISTERED");
+        assert_eq!(refusal(identify(&clients[0]).await), "401 SESSION_REVOKED");
+        assert_eq!(refusal(identify(&clients[1]).await), "401 AUTH_KEY_UNREGISTERED");
     }
     let again = connect(telegram.account("alice").unwrap()).await.client;
-    assert_eq!(identity_refused_with(&again).await, "401 SESSION_REVOKED");
+    assert_eq!(refusal(identify(&again).await), "401 SESSION_REVOKED");
     soon(clients[2].get_me()).await.unwrap();
 }

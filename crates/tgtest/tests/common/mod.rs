@@ -56,6 +56,16 @@ pub async fn peer(client: &Client, name: &str) -> PeerRef {
     peer.to_ref().await.unwrap().expect("it has a hash")
 }
 
+/// What an identity call is answered: a client learns that its connection was closed by using it, and makes another.
+pub async fn identify(client: &Client) -> Result<(), InvocationError> {
+    loop {
+        match soon(client.get_me()).await.map(drop) {
+            Err(InvocationError::Io(_) | InvocationError::Dropped(_)) => {}
+            answer => return answer,
+        }
+    }
+}
+
 /// What a call was refused with, such as `420 FLOOD_WAIT_3`.
 pub fn refusal<T>(result: Result<T, InvocationError>) -> String {
     match result {
