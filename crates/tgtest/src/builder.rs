@@ -10,8 +10,9 @@ use thiserror::Error;
 use crate::account::Account;
 use crate::fault::Method;
 use crate::limit::{Limit, Limits};
+use crate::listener;
 use crate::mtproto::crypto;
-use crate::server::{self, Telegram};
+use crate::server::Telegram;
 use crate::state::State;
 use crate::world::{ChannelId, Message, Peer, Role, User, UserId, World, now};
 
@@ -220,7 +221,7 @@ impl Builder {
         let limits = Limits::new(std::mem::take(&mut self.limits));
         let (world, with_accounts) = self.world()?;
         let listen = |source| StartError::Listen { port, source };
-        let listener = server::listen(port).map_err(listen)?;
+        let listener = listener::listen(port).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let mut accounts = BTreeMap::new();
         let mut state = State::new(address, world);

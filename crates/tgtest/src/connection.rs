@@ -180,7 +180,7 @@ impl Connection {
             return Err(Closed::UnknownKey);
         };
         let (number, older) = self.state.lock().connect(key_id, self.commands.clone());
-        let session = Session::new(key_id, key);
+        let session = Session::new(key_id, key, self.state.lock().salt);
         if let Some(left) = self.client.replace(Client { number, session, heard: Instant::now() }) {
             self.state.lock().disconnect(left.number);
         }

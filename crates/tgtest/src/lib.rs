@@ -29,7 +29,7 @@
 //! # How it is built
 //!
 //! `mtproto` knows packets and sessions but no method; `methods` know the world but no packet; `connection`
-//! joins the two. `world`, `fault`, `update_fault`, `limit` and `journal` are plain data, behind one lock in `state`;
+//! joins the two, and `listener` owns the connections. `world`, `fault`, `update_fault`, `limit` and `journal` are plain data, behind one lock in `state`;
 //! `push` tells the clients what happens in the world.
 //!
 //! # What it is not
@@ -44,6 +44,7 @@ mod connection;
 mod fault;
 mod journal;
 mod limit;
+mod listener;
 mod methods;
 mod mtproto;
 mod push;

@@ -2,24 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::net::TcpListener;
 
 use crate::account::Account;
 use crate::builder::Builder;
-use crate::connection;
 use crate::fault::{Fault, Method};
 use crate::journal::{Request, Sent, Watch};
+use crate::listener::Port;
 use crate::state::{Shared, State};
 use crate::update_fault::UpdateFault;
 use crate::world::{ChannelId, Role, UserId};
-
-/// The default of 128 overflows when hundreds connect at once, and each overflow costs a second.
-const BACKLOG: u32 = 4096;
 
 /// A running loopback Telegram. It stops, with all its connections, when this is dropped.
 #[derive(Debug)]
@@ -27,15 +23,7 @@ pub struct Telegram {
     state: Shared,
     accounts: BTreeMap<String, Account>,
     address: SocketAddr,
-    acceptor: AbortHandle,
-}
-
-pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    // A port that was left moments ago may be used again; one in use is refused all the same.
-    socket.set_reuseaddr(true)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    socket.listen(BACKLOG)
+    port: tokio::sync::Mutex<Port>,
 }
 
 impl Telegram {
@@ -51,8 +39,8 @@ impl Telegram {
     ) -> Self {
         let address = state.address;
         let state = Arc::new(Mutex::new(state));
-        let acceptor = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
-        Self { state, accounts, address, acceptor }
+        let port = tokio::sync::Mutex::new(Port::open(listener, Arc::clone(&state)));
+        Self { state, accounts, address, port }
     }
 
     /// Where it listens.
@@ -216,6 +204,45 @@ impl Telegram {
         self.state.lock().revoke(account, error)
     }
 
+    /// Stops the server: closes the listener and every connection. Whoever connects is refused until
+    /// [`start_again`](Self::start_again); the port stays its own. Does nothing if it is stopped.
+    ///
+    /// What a real server has in memory is forgotten: sessions, salts, answers that were to come later, updates that
+    /// are held back. The world, its keys, the journal, limits, black holes and faults that have not struck stay, and
+    /// what happens in the world meanwhile is told by the difference.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not take it back; calling it again waits for the end.
+    pub async fn stop(&self) {
+        self.port.lock().await.close().await;
+    }
+
+    /// Listens again, on the same port, after [`stop`](Self::stop). Does nothing if it was not called.
+    ///
+    /// # Errors
+    /// If the port cannot be listened on.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the server as it was.
+    pub async fn start_again(&self) -> io::Result<()> {
+        let mut port = self.port.lock().await;
+        port.reopen(self.address.port(), Arc::clone(&self.state)).await
+    }
+
+    /// Stops the server and starts it again. The salt is another one then: a client that goes on with the old is told
+    /// so (`bad_server_salt`).
+    ///
+    /// # Errors
+    /// If the port cannot be listened on again.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave the server stopped.
+    pub async fn restart(&self) -> io::Result<()> {
+        let mut port = self.port.lock().await;
+        port.close().await;
+        port.reopen(self.address.port(), Arc::clone(&self.state)).await
+    }
+
     /// The clients that are connected now.
     pub fn connections(&self) -> usize {
         self.state.lock().connections()
@@ -279,28 +306,6 @@ impl Telegram {
 
 impl Drop for Telegram {
     fn drop(&mut self) {
-        self.acceptor.abort();
-    }
-}
-
-/// Owns the tasks of all connections: they end with it.
-async fn accept(listener: TcpListener, state: Shared) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    // Small packets follow each other: waiting to join them would only add delay.
-                    let _ = stream.set_nodelay(true);
-                    connections.spawn(connection::serve(Arc::clone(&state), stream));
-                }
-                // Out of file descriptors, most likely: those in use must get a chance to close.
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::task::yield_now().await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-        }
+        self.port.get_mut().abort();
     }
 }

@@ -15,6 +15,8 @@ use crate::mtproto::session::RpcError;
 use crate::update_fault::UpdateFaults;
 use crate::world::{UserId, World};
 
+const FIRST_SALT: i64 = 0x5a17_5a17_0000_0001;
+
 pub(crate) type Shared = Arc<Mutex<State>>;
 
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(crate) struct State {
     pub(crate) longest_difference: Option<usize>,
     pub(crate) journal: Journal,
     keys: HashMap<i64, Key>,
+    /// The salt of every session; a client starts with another and is told this one.
+    pub(crate) salt: i64,
     connections: Vec<Connection>,
     connections_made: u64,
     /// Accounts whose connections are swallowed.
@@ -78,6 +82,7 @@ impl State {
             longest_difference: None,
             journal: Journal::default(),
             keys: HashMap::new(),
+            salt: FIRST_SALT,
             connections: Vec::new(),
             connections_made: 0,
             black_holes: HashSet::new(),
@@ -134,6 +139,14 @@ impl State {
 
     pub(crate) fn disconnect(&mut self, number: u64) {
         self.connections.retain(|c| c.number != number);
+        self.changed.send_replace(());
+    }
+
+    /// What a server loses that stops, once its connections are closed.
+    pub(crate) fn forget_sessions(&mut self) {
+        self.salt += 1;
+        self.connections.clear();
+        self.update_faults.lose_held();
         self.changed.send_replace(());
     }
 
