@@ -29,8 +29,14 @@
 //! # How it is built
 //!
 //! `mtproto` knows packets and sessions but no method; `methods` know the world but no packet; `connection`
-//! joins the two, and `listener` owns the connections. `world`, `fault`, `update_fault`, `limit` and `journal` are plain data, behind one lock in `state`;
-//! `push` tells the clients what happens in the world.
+//! joins the two, and `listener` owns the connections. `world`, `fault`, `update_fault`, `limit` and `journal`
+//! are plain data, behind one lock in `state`; `push` tells the clients what happens in the world.
+//!
+//! # What can go wrong
+//!
+//! - calls: [`Fault`], [`Builder::limit`], [`Channel::slow_mode`], [`Telegram::set_role`], [`Telegram::revoke`];
+//! - updates: [`UpdateFault`], [`Builder::longest_difference`];
+//! - connections: [`Telegram::drop_connections`], [`Telegram::black_hole`], [`Telegram::restart`].
 //!
 //! # What it is not
 //!
