@@ -1,14 +1,18 @@
 //! How a world is described before its server starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::account::Account;
+use crate::fault::Method;
+use crate::limit::{Limit, Limits};
+use crate::listener;
 use crate::mtproto::crypto;
-use crate::server::{self, Telegram};
+use crate::server::Telegram;
 use crate::state::State;
 use crate::world::{ChannelId, Message, Peer, Role, User, UserId, World, now};
 
@@ -21,6 +25,8 @@ pub struct Builder {
     port: u16,
     users: Vec<Described>,
     channels: Vec<Channel>,
+    longest_difference: Option<usize>,
+    limits: Vec<Limit>,
 }
 
 #[derive(Debug)]
@@ -40,6 +46,7 @@ pub struct Channel {
     members: Vec<(String, Role)>,
     strangers: usize,
     messages: usize,
+    slow_mode: Option<Duration>,
 }
 
 impl Channel {
@@ -52,6 +59,7 @@ impl Channel {
             members: Vec::new(),
             strangers: 0,
             messages: 0,
+            slow_mode: None,
         }
     }
 
@@ -90,6 +98,13 @@ impl Channel {
     /// So many messages that were written before, by its members in turn.
     pub fn messages(mut self, n: usize) -> Self {
         self.messages = n;
+        self
+    }
+
+    /// After a message, a member who is no admin writes the next this much later: one that comes earlier is refused
+    /// with 420 `SLOWMODE_WAIT_x`, x being the seconds that are left, rounded up.
+    pub fn slow_mode(mut self, pause: Duration) -> Self {
+        self.slow_mode = Some(pause);
         self
     }
 
@@ -166,6 +181,34 @@ impl Builder {
         self
     }
 
+    /// A client that missed more than so many messages of a mailbox or a channel is not told which: the difference
+    /// is too long (`updates.differenceTooLong`, `updates.channelDifferenceTooLong`), and it must go on from the
+    /// state that it is given instead.
+    #[must_use]
+    pub fn longest_difference(mut self, messages: usize) -> Self {
+        self.longest_difference = Some(messages);
+        self
+    }
+
+    /// An account that makes more than so many calls of a method in a time of this length is refused with 420
+    /// `FLOOD_WAIT_x`, x being the seconds until the call would be accepted, rounded up; a call before that is refused
+    /// again, with what is left. Calls that were refused, and those that a fault kept from being executed, do not
+    /// count. A method may have several limits.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tgtest::{Method, Telegram};
+    ///
+    /// let telegram = Telegram::builder()
+    ///     .account("alice")
+    ///     .limit(Method::SEND_MESSAGE, 20, Duration::from_secs(60));
+    /// ```
+    #[must_use]
+    pub fn limit(mut self, method: Method, calls: usize, per: Duration) -> Self {
+        self.limits.push(Limit { method, calls, per });
+        self
+    }
+
     /// Starts the server.
     ///
     /// # Errors
@@ -173,14 +216,17 @@ impl Builder {
     ///
     /// # Panics
     /// Outside a tokio runtime with I/O and time enabled.
-    pub async fn start(self) -> Result<Telegram, StartError> {
-        let port = self.port;
+    pub async fn start(mut self) -> Result<Telegram, StartError> {
+        let Self { port, longest_difference, .. } = self;
+        let limits = Limits::new(std::mem::take(&mut self.limits));
         let (world, with_accounts) = self.world()?;
         let listen = |source| StartError::Listen { port, source };
-        let listener = server::listen(port).map_err(listen)?;
+        let listener = listener::listen(port).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let mut accounts = BTreeMap::new();
         let mut state = State::new(address, world);
+        state.longest_difference = longest_difference;
+        state.limits = limits;
         for id in with_accounts {
             let user = state.world.users[&id].clone();
             let key = crypto::new_auth_key();
@@ -289,6 +335,8 @@ fn found(
         members,
         pts: described.messages as i32 + 1,
         messages,
+        slow_mode: described.slow_mode,
+        last_posts: HashMap::new(),
     })
 }
 

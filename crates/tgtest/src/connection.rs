@@ -91,6 +91,7 @@ impl Connection {
     async fn run(&mut self, mut inbox: mpsc::UnboundedReceiver<Command>) -> Result<(), Closed> {
         loop {
             let deadline = self.client.as_ref().and_then(Client::deadline);
+            let deadline = deadline.filter(|_| !self.is_swallowed());
             tokio::select! {
                 read = self.stream.read_buf(&mut self.received) => {
                     match read? {
@@ -100,7 +101,12 @@ impl Connection {
                 }
                 Some(late) = self.late.next() => self.on_late(late),
                 Some(command) = inbox.recv() => self.on_command(command).await?,
-                () = until(deadline) => return Err(Closed::Silent),
+                () = until(deadline) => {
+                    // A black hole may have opened since.
+                    if !self.is_swallowed() {
+                        return Err(Closed::Silent);
+                    }
+                }
             }
             self.flush().await?;
         }
@@ -112,6 +118,11 @@ impl Connection {
         #[cfg(target_os = "linux")]
         // Only a matter of time: without it everything comes all the same.
         let _ = SockRef::from(&self.stream).set_tcp_quickack(true);
+    }
+
+    /// Whether a black hole has the client: nothing that it sends arrives, and nothing that is sent to it.
+    fn is_swallowed(&self) -> bool {
+        self.client.as_ref().is_some_and(|c| self.state.lock().swallows(c.session.key_id()))
     }
 
     async fn on_bytes(&mut self, n: usize) -> Result<(), Closed> {
@@ -144,6 +155,9 @@ impl Connection {
         if self.client.as_ref().is_none_or(|c| c.session.key_id() != key_id) {
             self.on_key(key_id).await?;
         }
+        if self.is_swallowed() {
+            return Ok(());
+        }
         let Some(client) = &mut self.client else {
             return Err(Closed::UnknownKey);
         };
@@ -166,9 +180,12 @@ impl Connection {
             return Err(Closed::UnknownKey);
         };
         let (number, older) = self.state.lock().connect(key_id, self.commands.clone());
-        let session = Session::new(key_id, key);
+        let session = Session::new(key_id, key, self.state.lock().salt);
         if let Some(left) = self.client.replace(Client { number, session, heard: Instant::now() }) {
             self.state.lock().disconnect(left.number);
+        }
+        if self.is_swallowed() {
+            return Ok(());
         }
         for other in older {
             let (answer, there) = oneshot::channel();
@@ -247,7 +264,11 @@ impl Connection {
         let (Some(client), Some(transport)) = (&mut self.client, &mut self.transport) else {
             return Ok(());
         };
-        if let Some(packet) = client.session.flush() {
+        let Some(packet) = client.session.flush() else {
+            return Ok(());
+        };
+        let is_swallowed = self.state.lock().swallows(client.session.key_id());
+        if !is_swallowed {
             let mut out = Vec::with_capacity(packet.len() + 16);
             transport.pack(&packet, &mut out);
             transport.conceal(&mut out);

@@ -25,6 +25,8 @@ impl Method {
     pub const GET_STATE: Self = Self(f::updates::GetState::CONSTRUCTOR_ID);
     /// `updates.getDifference`
     pub const GET_DIFFERENCE: Self = Self(f::updates::GetDifference::CONSTRUCTOR_ID);
+    /// `updates.getChannelDifference`
+    pub const GET_CHANNEL_DIFFERENCE: Self = Self(f::updates::GetChannelDifference::CONSTRUCTOR_ID);
     /// `contacts.resolveUsername`
     pub const RESOLVE_USERNAME: Self = Self(f::contacts::ResolveUsername::CONSTRUCTOR_ID);
     /// `help.getConfig`, with which clients open a connection.
@@ -79,8 +81,7 @@ pub(crate) enum Effect {
 impl Fault {
     /// The call is refused with 420 `FLOOD_WAIT_x`; Telegram counts in whole seconds, rounded up here.
     pub fn flood_wait(wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        Self::rpc_error(420, &format!("FLOOD_WAIT_{seconds}"))
+        Self::rpc_error(420, &format!("FLOOD_WAIT_{}", whole_seconds(wait)))
     }
 
     /// The call is refused with this error.
@@ -147,6 +148,11 @@ impl Fault {
             && self.method.is_none_or(|m| m == method)
             && self.account.is_none_or(|a| Some(a) == account)
     }
+}
+
+/// As Telegram counts what a client must wait: rounded up.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// The faults that are waiting for their call.

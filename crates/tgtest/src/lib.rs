@@ -29,7 +29,14 @@
 //! # How it is built
 //!
 //! `mtproto` knows packets and sessions but no method; `methods` know the world but no packet; `connection`
-//! joins the two. `world`, `fault` and `journal` are plain data, behind one lock in `state`.
+//! joins the two, and `listener` owns the connections. `world`, `fault`, `update_fault`, `limit` and `journal`
+//! are plain data, behind one lock in `state`; `push` tells the clients what happens in the world.
+//!
+//! # What can go wrong
+//!
+//! - calls: [`Fault`], [`Builder::limit`], [`Channel::slow_mode`], [`Telegram::set_role`], [`Telegram::revoke`];
+//! - updates: [`UpdateFault`], [`Builder::longest_difference`];
+//! - connections: [`Telegram::drop_connections`], [`Telegram::black_hole`], [`Telegram::restart`].
 //!
 //! # What it is not
 //!
@@ -42,11 +49,15 @@ mod builder;
 mod connection;
 mod fault;
 mod journal;
+mod limit;
+mod listener;
 mod methods;
 mod mtproto;
+mod push;
 mod server;
 mod state;
 mod tl;
+mod update_fault;
 mod world;
 
 pub use account::Account;
@@ -54,4 +65,5 @@ pub use builder::{Builder, Channel, StartError};
 pub use fault::{Fault, Method};
 pub use journal::{Request, Sent, Watch};
 pub use server::Telegram;
+pub use update_fault::UpdateFault;
 pub use world::{ChannelId, Role, UserId};

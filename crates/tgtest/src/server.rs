@@ -2,24 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::net::TcpListener;
 
 use crate::account::Account;
 use crate::builder::Builder;
-use crate::connection;
 use crate::fault::{Fault, Method};
 use crate::journal::{Request, Sent, Watch};
+use crate::listener::Port;
 use crate::state::{Shared, State};
-use crate::tl;
+use crate::update_fault::UpdateFault;
 use crate::world::{ChannelId, Role, UserId};
-
-/// The default of 128 overflows when hundreds connect at once, and each overflow costs a second.
-const BACKLOG: u32 = 4096;
 
 /// A running loopback Telegram. It stops, with all its connections, when this is dropped.
 #[derive(Debug)]
@@ -27,15 +23,7 @@ pub struct Telegram {
     state: Shared,
     accounts: BTreeMap<String, Account>,
     address: SocketAddr,
-    acceptor: AbortHandle,
-}
-
-pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    // A port that was left moments ago may be used again; one in use is refused all the same.
-    socket.set_reuseaddr(true)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    socket.listen(BACKLOG)
+    port: tokio::sync::Mutex<Port>,
 }
 
 impl Telegram {
@@ -51,8 +39,8 @@ impl Telegram {
     ) -> Self {
         let address = state.address;
         let state = Arc::new(Mutex::new(state));
-        let acceptor = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
-        Self { state, accounts, address, acceptor }
+        let port = tokio::sync::Mutex::new(Port::open(listener, Arc::clone(&state)));
+        Self { state, accounts, address, port }
     }
 
     /// Where it listens.
@@ -89,6 +77,31 @@ impl Telegram {
             .unwrap_or_default()
     }
 
+    /// Makes a user something in a channel from now on, or takes them out of it if `role` is `None`. False if there is
+    /// no such channel or user.
+    ///
+    /// Clients are not told: they learn it from the next call that depends on it.
+    ///
+    /// ```
+    /// # use tgtest::{ChannelId, Role, Telegram, UserId};
+    /// # fn example(telegram: &Telegram, room: ChannelId, alice: UserId, bob: UserId) {
+    /// telegram.set_role(room, alice, Some(Role::Admin));
+    /// telegram.set_role(room, bob, None); // `CHANNEL_PRIVATE` is all that he gets from it now
+    /// # }
+    /// ```
+    pub fn set_role(&self, channel: ChannelId, user: UserId, role: Option<Role>) -> bool {
+        let mut state = self.state.lock();
+        let is_known = state.world.users.contains_key(&user);
+        let Some(channel) = state.world.channels.get_mut(&channel).filter(|_| is_known) else {
+            return false;
+        };
+        match role {
+            Some(role) => channel.members.insert(user, role),
+            None => channel.members.remove(&user),
+        };
+        true
+    }
+
     /// How many messages stand in a channel; 0 if there is no such channel.
     pub fn message_count(&self, channel: ChannelId) -> usize {
         self.state.lock().world.channels.get(&channel).map_or(0, |c| c.messages.len())
@@ -97,14 +110,13 @@ impl Telegram {
     /// Delivers a private message and pushes it to the recipient's clients. False if either is unknown.
     pub fn push_message(&self, to: UserId, from: UserId, text: &str) -> bool {
         let mut state = self.state.lock();
-        let Some(sender) = state.world.users.get(&from).cloned() else {
+        if !state.world.users.contains_key(&from) {
             return false;
-        };
+        }
         let Some(message) = state.world.deliver(to, from, from, text) else {
             return false;
         };
-        let update = Arc::new(tl::new_private_message(&message, &sender, to));
-        state.push(to, &update);
+        state.push_private(to, &message);
         true
     }
 
@@ -112,15 +124,11 @@ impl Telegram {
     /// went, the author aside. `None` if there is no such channel or author.
     pub fn push_post(&self, channel: ChannelId, from: UserId, text: &str) -> Option<usize> {
         let mut state = self.state.lock();
-        let author = state.world.users.get(&from).cloned()?;
-        let message = state.world.post(channel, from, text)?;
-        let channel = state.world.channels.get(&channel)?;
-        let others: Vec<_> = channel.members.keys().copied().filter(|id| *id != from).collect();
-        for &to in &others {
-            let update = Arc::new(tl::new_channel_message(&message, &author, channel, to, None));
-            state.push(to, &update);
+        if !state.world.users.contains_key(&from) {
+            return None;
         }
-        Some(others.len())
+        let post = state.world.post(channel, from, text)?;
+        Some(state.push_post(channel, &post))
     }
 
     /// Makes something go wrong.
@@ -128,9 +136,51 @@ impl Telegram {
         self.state.lock().faults.add(fault);
     }
 
-    /// Forgets every fault that has not struck.
+    /// Makes something go wrong with updates.
+    ///
+    /// ```
+    /// # use tgtest::{Telegram, UpdateFault, UserId};
+    /// # fn example(telegram: &Telegram, alice: UserId, bob: UserId) {
+    /// telegram.inject_update_fault(UpdateFault::lose().to(alice));
+    /// telegram.push_message(alice, bob, "its number is missing from what her client hears");
+    /// telegram.push_message(alice, bob, "and from this one's it sees that");
+    /// # }
+    /// ```
+    pub fn inject_update_fault(&self, fault: UpdateFault) {
+        self.state.lock().add_update_fault(fault);
+    }
+
+    /// From now on the connections of an account stay open and do nothing: what its clients send is thrown away, they
+    /// are answered nothing and pushed nothing, and those that connect are accepted and treated the same as soon as
+    /// they have shown their key. Nobody but the client closes such a connection, however long it is silent.
+    ///
+    /// [`heal_black_hole`](Self::heal_black_hole) and [`heal`](Self::heal) end it.
+    ///
+    /// ```
+    /// # use tgtest::{Telegram, UserId};
+    /// # fn example(telegram: &Telegram, alice: UserId) {
+    /// telegram.black_hole(alice);
+    /// // Her clients notice only that nothing comes.
+    /// telegram.heal_black_hole(alice);
+    /// # }
+    /// ```
+    pub fn black_hole(&self, account: UserId) {
+        self.state.lock().open_black_hole(account);
+    }
+
+    /// Ends the black hole of an account. The connections that it swallowed are closed, as by a router that forgot
+    /// them: what was sent on them is lost. Returns how many they were; 0 if there is no black hole.
+    pub fn heal_black_hole(&self, account: UserId) -> usize {
+        self.state.lock().close_black_hole(account)
+    }
+
+    /// Forgets every fault that has not struck, also those of updates, sends the updates that they hold back, and ends
+    /// every black hole.
     pub fn heal(&self) {
-        self.state.lock().faults.clear();
+        let mut state = self.state.lock();
+        state.faults.clear();
+        state.close_black_holes();
+        state.heal_updates();
     }
 
     /// Closes the connections of an account; returns how many it had.
@@ -141,6 +191,56 @@ impl Telegram {
     /// Closes every connection; returns how many there were.
     pub fn drop_all_connections(&self) -> usize {
         self.state.lock().close(None)
+    }
+
+    /// Ends the session of an account, as its owner does from another device: each call with its key is refused with
+    /// 401 `SESSION_REVOKED` from now on, and its connections are closed; returns how many it had.
+    pub fn revoke(&self, account: UserId) -> usize {
+        self.revoke_as(account, "SESSION_REVOKED")
+    }
+
+    /// The same with another name, such as `AUTH_KEY_UNREGISTERED` or `USER_DEACTIVATED_BAN`.
+    pub fn revoke_as(&self, account: UserId, error: &str) -> usize {
+        self.state.lock().revoke(account, error)
+    }
+
+    /// Stops the server: closes the listener and every connection. Whoever connects is refused until
+    /// [`start_again`](Self::start_again); the port stays its own. Does nothing if it is stopped.
+    ///
+    /// What a real server has in memory is forgotten: sessions, salts, answers that were to come later, updates that
+    /// are held back. The world, its keys, the journal, limits, black holes and faults that have not struck stay, and
+    /// what happens in the world meanwhile is told by the difference.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not take it back; calling it again waits for the end.
+    pub async fn stop(&self) {
+        self.port.lock().await.close().await;
+    }
+
+    /// Listens again, on the same port, after [`stop`](Self::stop). Does nothing if it was not called.
+    ///
+    /// # Errors
+    /// If the port cannot be listened on.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the server as it was.
+    pub async fn start_again(&self) -> io::Result<()> {
+        let mut port = self.port.lock().await;
+        port.reopen(self.address.port(), Arc::clone(&self.state)).await
+    }
+
+    /// Stops the server and starts it again. The salt is another one then: a client that goes on with the old is told
+    /// so (`bad_server_salt`).
+    ///
+    /// # Errors
+    /// If the port cannot be listened on again.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave the server stopped.
+    pub async fn restart(&self) -> io::Result<()> {
+        let mut port = self.port.lock().await;
+        port.close().await;
+        port.reopen(self.address.port(), Arc::clone(&self.state)).await
     }
 
     /// The clients that are connected now.
@@ -193,6 +293,11 @@ impl Telegram {
         self.state.lock().journal.sent.clone()
     }
 
+    /// How many calls of each account were refused because it broke a [`limit`](Builder::limit): empty if none did.
+    pub fn broken_limits(&self) -> BTreeMap<UserId, usize> {
+        self.state.lock().limits.broken().clone()
+    }
+
     /// Counts from now on how many accounts are in these methods at once.
     pub fn watch(&self, methods: &[Method]) -> Watch {
         self.state.lock().journal.watch(methods)
@@ -201,28 +306,6 @@ impl Telegram {
 
 impl Drop for Telegram {
     fn drop(&mut self) {
-        self.acceptor.abort();
-    }
-}
-
-/// Owns the tasks of all connections: they end with it.
-async fn accept(listener: TcpListener, state: Shared) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    // Small packets follow each other: waiting to join them would only add delay.
-                    let _ = stream.set_nodelay(true);
-                    connections.spawn(connection::serve(Arc::clone(&state), stream));
-                }
-                // Out of file descriptors, most likely: those in use must get a chance to close.
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::task::yield_now().await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-        }
+        self.port.get_mut().abort();
     }
 }

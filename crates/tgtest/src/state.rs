@@ -1,6 +1,6 @@
 //! Everything the server knows, behind one lock that no await is made under.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,8 +9,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::fault::Faults;
 use crate::journal::Journal;
+use crate::limit::Limits;
 use crate::mtproto::crypto::AuthKey;
+use crate::mtproto::session::RpcError;
+use crate::update_fault::UpdateFaults;
 use crate::world::{UserId, World};
+
+const FIRST_SALT: i64 = 0x5a17_5a17_0000_0001;
 
 pub(crate) type Shared = Arc<Mutex<State>>;
 
@@ -19,10 +24,18 @@ pub(crate) struct State {
     pub(crate) address: SocketAddr,
     pub(crate) world: World,
     pub(crate) faults: Faults,
+    pub(crate) update_faults: UpdateFaults,
+    pub(crate) limits: Limits,
+    /// The most messages that a client may have missed and still be told of; as many as there are if `None`.
+    pub(crate) longest_difference: Option<usize>,
     pub(crate) journal: Journal,
     keys: HashMap<i64, Key>,
+    /// The salt of every session; a client starts with another and is told this one.
+    pub(crate) salt: i64,
     connections: Vec<Connection>,
     connections_made: u64,
+    /// Accounts whose connections are swallowed.
+    black_holes: HashSet<UserId>,
     /// Told of every call that was executed, and of connections that come and go.
     pub(crate) changed: watch::Sender<()>,
 }
@@ -30,8 +43,8 @@ pub(crate) struct State {
 struct Key {
     bytes: Arc<AuthKey>,
     user: Option<UserId>,
-    /// Two connections used it at once: Telegram never lets it back in.
-    duplicated: bool,
+    /// What each call is refused with from now on: Telegram never lets a lost key back in.
+    lost: Option<RpcError>,
 }
 
 impl std::fmt::Debug for Key {
@@ -64,16 +77,21 @@ impl State {
             address,
             world,
             faults: Faults::default(),
+            update_faults: UpdateFaults::default(),
+            limits: Limits::default(),
+            longest_difference: None,
             journal: Journal::default(),
             keys: HashMap::new(),
+            salt: FIRST_SALT,
             connections: Vec::new(),
             connections_made: 0,
+            black_holes: HashSet::new(),
             changed: watch::Sender::new(()),
         }
     }
 
     pub(crate) fn add_key(&mut self, key_id: i64, key: AuthKey, user: Option<UserId>) {
-        self.keys.insert(key_id, Key { bytes: Arc::new(key), user, duplicated: false });
+        self.keys.insert(key_id, Key { bytes: Arc::new(key), user, lost: None });
     }
 
     pub(crate) fn key(&self, key_id: i64) -> Option<Arc<AuthKey>> {
@@ -84,14 +102,25 @@ impl State {
         self.keys.get(&key_id).and_then(|key| key.user)
     }
 
-    pub(crate) fn is_duplicated(&self, key_id: i64) -> bool {
-        self.keys.get(&key_id).is_some_and(|key| key.duplicated)
+    /// What calls with this key are refused with, if it is lost.
+    pub(crate) fn lost(&self, key_id: i64) -> Option<RpcError> {
+        self.keys.get(&key_id).and_then(|key| key.lost.clone())
     }
 
+    /// Two connections used this key at once.
     pub(crate) fn mark_duplicated(&mut self, key_id: i64) {
         if let Some(key) = self.keys.get_mut(&key_id) {
-            key.duplicated = true;
+            let name = "AUTH_KEY_DUPLICATED".to_owned();
+            key.lost.get_or_insert(RpcError { code: 406, name });
         }
+    }
+
+    /// Ends a user's keys, and closes their connections; returns how many.
+    pub(crate) fn revoke(&mut self, user: UserId, name: &str) -> usize {
+        for key in self.keys.values_mut().filter(|key| key.user == Some(user)) {
+            key.lost = Some(RpcError { code: 401, name: name.to_owned() });
+        }
+        self.close(Some(user))
     }
 
     /// Adds a connection that uses a key, and returns the older ones that do so too.
@@ -113,6 +142,14 @@ impl State {
         self.changed.send_replace(());
     }
 
+    /// What a server loses that stops, once its connections are closed.
+    pub(crate) fn forget_sessions(&mut self) {
+        self.salt += 1;
+        self.connections.clear();
+        self.update_faults.lose_held();
+        self.changed.send_replace(());
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.connections.len()
     }
@@ -121,8 +158,32 @@ impl State {
         self.connections_made
     }
 
+    /// Whether what comes with this key, and what would go to it, is thrown away.
+    pub(crate) fn swallows(&self, key_id: i64) -> bool {
+        !self.black_holes.is_empty()
+            && self.user_of(key_id).is_some_and(|user| self.black_holes.contains(&user))
+    }
+
+    pub(crate) fn open_black_hole(&mut self, user: UserId) {
+        self.black_holes.insert(user);
+    }
+
+    /// Closes the connections that a black hole swallowed, and it; returns how many they were.
+    pub(crate) fn close_black_hole(&mut self, user: UserId) -> usize {
+        if self.black_holes.remove(&user) { self.close(Some(user)) } else { 0 }
+    }
+
+    pub(crate) fn close_black_holes(&mut self) {
+        for user in std::mem::take(&mut self.black_holes) {
+            self.close(Some(user));
+        }
+    }
+
     /// Sends an update to every connection of a user; the client takes it if its session is open.
-    pub(crate) fn push(&self, user: UserId, update: &Arc<Vec<u8>>) {
+    pub(crate) fn send(&self, user: UserId, update: &Arc<Vec<u8>>) {
+        if self.black_holes.contains(&user) {
+            return;
+        }
         for commands in self.commands(|c| self.user_of(c.key_id) == Some(user)) {
             let _ = commands.send(Command::Push(Arc::clone(update)));
         }

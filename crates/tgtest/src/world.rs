@@ -6,6 +6,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::mtproto::session::unix_time;
 
@@ -39,6 +42,14 @@ pub enum Role {
     Admin,
     /// Reads, and writes if it is a group.
     Member,
+    /// Reads, and was forbidden to write.
+    Banned,
+}
+
+impl Role {
+    pub(crate) fn is_admin(self) -> bool {
+        matches!(self, Self::Creator | Self::Admin)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +72,10 @@ pub(crate) struct Channel {
     pub(crate) members: BTreeMap<UserId, Role>,
     pub(crate) pts: i32,
     pub(crate) messages: Vec<Message>,
+    /// How long members wait from one message to the next.
+    pub(crate) slow_mode: Option<Duration>,
+    /// When each user wrote last, in slow mode.
+    pub(crate) last_posts: HashMap<UserId, Instant>,
 }
 
 /// Where a message stands.
@@ -109,6 +124,11 @@ impl World {
 
     pub(crate) fn channel_named(&self, username: &str) -> Option<&Channel> {
         self.channels.values().find(|c| c.username.eq_ignore_ascii_case(username))
+    }
+
+    /// Whether the account used this choice before.
+    pub(crate) fn knows_random_id(&self, from: UserId, random_id: i64) -> bool {
+        self.random_ids.contains(&(from, random_id))
     }
 
     /// False if the account used this choice before.
@@ -169,6 +189,9 @@ impl Channel {
             pts: self.pts,
         };
         self.messages.push(message.clone());
+        if self.slow_mode.is_some() {
+            self.last_posts.insert(from, Instant::now());
+        }
         message
     }
 
@@ -176,12 +199,17 @@ impl Channel {
         self.members.get(&user).copied()
     }
 
-    pub(crate) fn may_write(&self, user: UserId) -> bool {
-        self.role(user).is_some_and(|role| !self.broadcast || role != Role::Member)
+    pub(crate) fn may_list_members(&self, user: UserId) -> bool {
+        self.role(user).is_some_and(|role| !self.broadcast || role.is_admin())
     }
 
-    pub(crate) fn may_list_members(&self, user: UserId) -> bool {
-        self.may_write(user)
+    /// How much longer the slow mode keeps a user from writing; `None` if it does not.
+    pub(crate) fn slows_down(&self, user: UserId) -> Option<Duration> {
+        if self.role(user).is_some_and(Role::is_admin) {
+            return None;
+        }
+        let left = self.slow_mode?.saturating_sub(self.last_posts.get(&user)?.elapsed());
+        (!left.is_zero()).then_some(left)
     }
 }
 

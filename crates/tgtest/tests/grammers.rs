@@ -4,16 +4,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{connect, soon};
+use common::{connect, peer, soon};
 use grammers_client::InvocationError;
 use grammers_client::update::Update;
-use grammers_session::types::PeerRef;
 use tgtest::{Channel, Fault, Method, Telegram};
-
-async fn peer(client: &grammers_client::Client, name: &str) -> PeerRef {
-    let peer = soon(client.resolve_username(name)).await.unwrap().expect("it exists");
-    peer.to_ref().await.unwrap().expect("it has a hash")
-}
 
 fn rpc_name<T>(result: Result<T, InvocationError>) -> String {
     match result {

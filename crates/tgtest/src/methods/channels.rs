@@ -39,7 +39,7 @@ pub(super) fn get_participants(
     let page: Vec<_> = channel.members.iter().skip(offset).take(limit).collect();
     let mut ids: Vec<_> = page.iter().map(|(id, _)| **id).collect();
     // As on Telegram: of users there are more than of participants, here whoever promoted the admins.
-    let promoter = channel.members.iter().find(|(_, role)| **role != Role::Member);
+    let promoter = channel.members.iter().find(|(_, role)| role.is_admin());
     ids.extend(promoter.map(|(id, _)| *id).filter(|id| !ids.contains(id)));
     Ok(types::channels::ChannelParticipants {
         count: channel.members.len() as i32,
@@ -83,6 +83,16 @@ pub(super) fn joined<'a>(
     match channel.role(caller.me) {
         Some(_) => Ok(channel),
         None => refuse(400, "CHANNEL_PRIVATE"),
+    }
+}
+
+/// Refuses those who may not write to the channel.
+pub(super) fn check_may_write(channel: &Channel, user: UserId) -> Result<(), RpcError> {
+    match channel.role(user) {
+        None => refuse(400, "CHANNEL_PRIVATE"),
+        Some(Role::Banned) => refuse(400, "USER_BANNED_IN_CHANNEL"),
+        Some(Role::Member) if channel.broadcast => refuse(403, "CHAT_WRITE_FORBIDDEN"),
+        Some(_) => Ok(()),
     }
 }
 

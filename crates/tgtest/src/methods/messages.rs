@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use grammers_tl_types::{enums, functions as f, types};
 
 use super::{Caller, RpcError, channels, refuse, user_of};
+use crate::fault::whole_seconds;
 use crate::journal::Sent;
 use crate::tl;
-use crate::world::{ChannelId, Message, Peer, UserId};
+use crate::world::{Channel, ChannelId, Message, Peer, UserId};
 
 /// Telegram's limit of one page.
 const MAX_PAGE: i32 = 100;
@@ -23,10 +23,9 @@ pub(super) fn send_message(
     }
     if let enums::InputPeer::Channel(peer) = &arguments.peer {
         let channel = channels::known(caller, peer.channel_id, peer.access_hash)?;
-        if !channel.may_write(caller.me) {
-            return refuse(403, "CHAT_WRITE_FORBIDDEN");
-        }
+        channels::check_may_write(channel, caller.me)?;
         let id = channel.id;
+        check_pace(caller, channel, arguments.random_id)?;
         accept(caller, arguments.random_id, id.0, &arguments.message)?;
         return post(caller, id, arguments);
     }
@@ -35,6 +34,16 @@ pub(super) fn send_message(
     };
     accept(caller, arguments.random_id, to.0, &arguments.message)?;
     send(caller, to, &arguments.message)
+}
+
+/// Refuses what comes too early for the slow mode. Not what was accepted before: that it was is known at once.
+fn check_pace(caller: &Caller<'_>, channel: &Channel, random_id: i64) -> Result<(), RpcError> {
+    match channel.slows_down(caller.me) {
+        Some(wait) if !caller.state.world.knows_random_id(caller.me, random_id) => {
+            refuse(420, &format!("SLOWMODE_WAIT_{}", whole_seconds(wait)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Enters a message into the journal, once.
@@ -48,16 +57,13 @@ fn accept(caller: &mut Caller<'_>, random_id: i64, to: i64, text: &str) -> Resul
 
 fn send(caller: &mut Caller<'_>, to: UserId, text: &str) -> Result<enums::Updates, RpcError> {
     let me = caller.me;
-    let world = &mut caller.state.world;
-    let Some(mine) = world.deliver(me, to, me, text) else {
+    let Some(mine) = caller.state.world.deliver(me, to, me, text) else {
         return refuse(500, "MAILBOX_MISSING");
     };
-    if to != me {
-        let theirs = world.deliver(to, me, me, text);
-        if let (Some(theirs), Some(sender)) = (theirs, world.users.get(&me)) {
-            let update = Arc::new(tl::new_private_message(&theirs, sender, to));
-            caller.state.push(to, &update);
-        }
+    if to != me
+        && let Some(theirs) = caller.state.world.deliver(to, me, me, text)
+    {
+        caller.state.push_private(to, &theirs);
     }
     Ok(tl::sent(&mine))
 }
@@ -71,14 +77,11 @@ fn post(
     let Some(message) = caller.state.world.post(id, me, &arguments.message) else {
         return refuse(400, "CHANNEL_INVALID");
     };
+    caller.state.push_post(id, &message);
     let world = &caller.state.world;
     let (Some(channel), Some(author)) = (world.channels.get(&id), world.users.get(&me)) else {
         return refuse(400, "CHANNEL_INVALID");
     };
-    for &to in channel.members.keys().filter(|&&to| to != me) {
-        let update = Arc::new(tl::new_channel_message(&message, author, channel, to, None));
-        caller.state.push(to, &update);
-    }
     Ok(tl::channel_updates(&message, author, channel, me, Some(arguments.random_id)))
 }
 

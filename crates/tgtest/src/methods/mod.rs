@@ -17,7 +17,7 @@ use tl::{
     Cursor, Deserializable, Identifiable, RemoteCall, Serializable, enums, functions as f, types,
 };
 
-use crate::fault::{Effect, Method, Struck};
+use crate::fault::{Effect, Method, Struck, whole_seconds};
 use crate::journal::Request;
 use crate::mtproto::session::{Answer, RpcError};
 use crate::state::{Shared, State};
@@ -98,8 +98,14 @@ fn execute(
     id: u32,
     arguments: &[u8],
 ) -> Answer {
-    if state.is_duplicated(key_id) {
-        return refuse(406, "AUTH_KEY_DUPLICATED");
+    if let Some(lost) = state.lost(key_id) {
+        return Err(lost);
+    }
+    if let Some(me) = account {
+        let admitted = state.limits.admit(Method(id), me, tokio::time::Instant::now());
+        if let Err(wait) = admitted {
+            return refuse(420, &format!("FLOOD_WAIT_{}", whole_seconds(wait)));
+        }
     }
     match id {
         f::help::GetConfig::CONSTRUCTOR_ID => return Ok(help::config(state).to_bytes()),

@@ -2,7 +2,10 @@ use grammers_tl_types::{enums, functions as f, types};
 
 use super::{Caller, RpcError, channels, refuse};
 use crate::tl;
-use crate::world::{Message, now};
+use crate::world::{Channel, Message, now};
+
+/// After how many seconds without news a client asks again about a channel that it looks at.
+const TIMEOUT: Option<i32> = Some(30);
 
 pub(super) fn get_state(
     caller: &mut Caller<'_>,
@@ -22,6 +25,9 @@ pub(super) fn get_difference(
     if new.is_empty() {
         return Ok(types::updates::DifferenceEmpty { date: now(), seq: 0 }.into());
     }
+    if is_too_long(caller, &new) {
+        return Ok(types::updates::DifferenceTooLong { pts: mailbox.pts }.into());
+    }
     Ok(types::updates::Difference {
         new_messages: new.iter().map(|m| tl::message(m, caller.me)).collect(),
         new_encrypted_messages: Vec::new(),
@@ -38,28 +44,50 @@ pub(super) fn get_channel_difference(
     arguments: &f::updates::GetChannelDifference,
 ) -> Result<enums::updates::ChannelDifference, RpcError> {
     let channel = channels::joined(caller, &arguments.channel)?;
-    let new: Vec<&Message> = channel
-        .messages
-        .iter()
-        .filter(|m| m.pts > arguments.pts)
-        .take(usize::try_from(arguments.limit).unwrap_or(0).max(1))
-        .collect();
-    let Some(last) = new.last() else {
-        let pts = arguments.pts.max(1);
-        let empty =
-            types::updates::ChannelDifferenceEmpty { r#final: true, pts, timeout: Some(30) };
+    let new: Vec<&Message> = channel.messages.iter().filter(|m| m.pts > arguments.pts).collect();
+    let limit = usize::try_from(arguments.limit).unwrap_or(0).clamp(1, new.len().max(1));
+    let Some(newest) = new.last() else {
+        let pts = channel.pts;
+        let empty = types::updates::ChannelDifferenceEmpty { r#final: true, pts, timeout: TIMEOUT };
         return Ok(empty.into());
     };
+    if is_too_long(caller, &new) {
+        return Ok(channel_too_long(caller, channel, newest, &new[new.len() - limit..]));
+    }
+    let page = &new[..limit];
+    let is_final = page.len() == new.len();
     Ok(types::updates::ChannelDifference {
-        r#final: last.pts == channel.pts,
-        pts: last.pts,
-        timeout: Some(30),
-        new_messages: new.iter().map(|m| tl::message(m, caller.me)).collect(),
+        r#final: is_final,
+        pts: if is_final { channel.pts } else { page[limit - 1].pts },
+        timeout: TIMEOUT,
+        new_messages: page.iter().map(|m| tl::message(m, caller.me)).collect(),
         other_updates: Vec::new(),
         chats: vec![tl::channel(channel, caller.me)],
-        users: tl::users(&caller.state.world, new.iter().copied(), caller.me),
+        users: tl::users(&caller.state.world, page.iter().copied(), caller.me),
     }
     .into())
+}
+
+/// Where to go on from, and the latest messages. Clients panic if the dialog does not say where.
+fn channel_too_long(
+    caller: &Caller<'_>,
+    channel: &Channel,
+    newest: &Message,
+    latest: &[&Message],
+) -> enums::updates::ChannelDifference {
+    types::updates::ChannelDifferenceTooLong {
+        r#final: true,
+        timeout: TIMEOUT,
+        dialog: tl::dialog(newest, Some(channel.pts)),
+        messages: latest.iter().rev().map(|m| tl::message(m, caller.me)).collect(),
+        chats: vec![tl::channel(channel, caller.me)],
+        users: tl::users(&caller.state.world, latest.iter().copied(), caller.me),
+    }
+    .into()
+}
+
+fn is_too_long(caller: &Caller<'_>, new: &[&Message]) -> bool {
+    caller.state.longest_difference.is_some_and(|longest| new.len() > longest)
 }
 
 fn state(caller: &Caller<'_>) -> enums::updates::State {

@@ -11,8 +11,6 @@ use tl::{Cursor, Deserializable, Identifiable, Serializable, enums, functions as
 
 use super::crypto::{self, AuthKey};
 
-/// The salt that every session uses; a client starts with another and is told this one.
-const SALT: i64 = 0x5a17_5a17_0000_0001;
 const MSG_CONTAINER: u32 = 0x73f1_f8dc;
 const GZIP_PACKED: u32 = 0x3072_cfa1;
 const RPC_RESULT: u32 = 0xf35c_6d01;
@@ -47,6 +45,7 @@ pub(crate) struct Broken(pub(crate) &'static str);
 pub(crate) struct Session {
     key: Arc<AuthKey>,
     key_id: i64,
+    salt: i64,
     /// Chosen by the client, known from its first packet on.
     id: Option<i64>,
     /// Whether the client was told that the session exists: it was, once its salt was right.
@@ -58,10 +57,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(key_id: i64, key: Arc<AuthKey>) -> Self {
+    pub(crate) fn new(key_id: i64, key: Arc<AuthKey>, salt: i64) -> Self {
         Self {
             key,
             key_id,
+            salt,
             id: None,
             announced: false,
             content_sent: 0,
@@ -101,12 +101,12 @@ impl Session {
             self.queue_reply(enums::BadMsgNotification::from(notification).to_bytes());
             return Ok(Vec::new());
         }
-        if envelope.salt != SALT {
+        if envelope.salt != self.salt {
             let notification = types::BadServerSalt {
                 bad_msg_id: envelope.msg_id,
                 bad_msg_seqno: envelope.seq_no,
                 error_code: 48,
-                new_server_salt: SALT,
+                new_server_salt: self.salt,
             };
             self.id = Some(envelope.session_id);
             self.queue_reply(enums::BadMsgNotification::from(notification).to_bytes());
@@ -164,7 +164,7 @@ impl Session {
             }
         };
         let mut plain = Vec::with_capacity(body.len() + 64);
-        SALT.serialize(&mut plain);
+        self.salt.serialize(&mut plain);
         session_id.serialize(&mut plain);
         msg_id.serialize(&mut plain);
         seq_no.serialize(&mut plain);
@@ -180,7 +180,7 @@ impl Session {
         let created = types::NewSessionCreated {
             first_msg_id: envelope.msg_id,
             unique_id: envelope.session_id ^ 0x55,
-            server_salt: SALT,
+            server_salt: self.salt,
         };
         self.queue(enums::NewSession::from(created).to_bytes(), true, PUSH);
     }
@@ -224,7 +224,7 @@ impl Session {
                     self.queue_reply(enums::Pong::from(pong).to_bytes());
                 }
             }
-            f::GetFutureSalts::CONSTRUCTOR_ID => self.queue_reply(future_salts(msg_id)),
+            f::GetFutureSalts::CONSTRUCTOR_ID => self.queue_reply(future_salts(msg_id, self.salt)),
             types::MsgsStateReq::CONSTRUCTOR_ID => {
                 if let Ok(request) = types::MsgsStateReq::deserialize(cursor) {
                     let info = vec![4; request.msg_ids.len()];
@@ -349,14 +349,14 @@ fn two_words([a, b, c, d, e, f, g, h]: [u8; 8]) -> [i32; 2] {
     [i32::from_le_bytes([a, b, c, d]), i32::from_le_bytes([e, f, g, h])]
 }
 
-/// Clients wait for salts of the future before they go on; here there is one for all times.
-fn future_salts(msg_id: i64) -> Vec<u8> {
+/// Clients wait for salts of the future before they go on; here there is one for all times until a restart.
+fn future_salts(msg_id: i64, salt: i64) -> Vec<u8> {
     let now = unix_time().as_secs() as i32;
     let salts = (0..32)
         .map(|hour| types::FutureSalt {
             valid_since: now - 60 + hour * 3600,
             valid_until: now + 3600 + hour * 3600,
-            salt: SALT,
+            salt,
         })
         .collect();
     let salts = types::FutureSalts { req_msg_id: msg_id, now, salts: tl::RawVec(salts) };
@@ -366,3 +366,6 @@ fn future_salts(msg_id: i64) -> Vec<u8> {
 pub(crate) fn unix_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,15 @@
 //! TL values of the world's data.
 
+mod config;
+mod rights;
 mod values;
 
 use grammers_tl_types::{Serializable, enums, types};
 
-use crate::world::{Channel, Message, Peer, Role, User, UserId, World};
-use values::admin_rights;
-pub(crate) use values::{
-    channel, config, dc_option, dialog, message, messages_slice, sent, user, user_full,
-};
-
-/// When everybody joined: nobody asks.
-const JOINED: i32 = 1_700_000_000;
+use crate::world::{Channel, Message, Peer, User, UserId, World};
+pub(crate) use config::{config, dc_option};
+pub(crate) use rights::participant;
+pub(crate) use values::{channel, dialog, message, messages_slice, sent, user, user_full};
 
 pub(crate) fn users<'a>(
     world: &World,
@@ -72,34 +70,5 @@ fn peer(peer: Peer) -> enums::Peer {
     match peer {
         Peer::User(id) => types::PeerUser { user_id: id.0 }.into(),
         Peer::Channel(id) => types::PeerChannel { channel_id: id.0 }.into(),
-    }
-}
-
-pub(crate) fn participant(user: UserId, role: Role, me: UserId) -> enums::ChannelParticipant {
-    let user_id = user.0;
-    match role {
-        Role::Creator => {
-            types::ChannelParticipantCreator { user_id, admin_rights: admin_rights(), rank: None }
-                .into()
-        }
-        Role::Admin => types::ChannelParticipantAdmin {
-            can_edit: false,
-            is_self: user == me,
-            user_id,
-            // Shares its flag with `is_self`.
-            inviter_id: (user == me).then_some(user_id),
-            promoted_by: user_id,
-            date: JOINED,
-            admin_rights: admin_rights(),
-            rank: None,
-        }
-        .into(),
-        Role::Member => types::ChannelParticipant {
-            user_id,
-            date: JOINED,
-            subscription_until_date: None,
-            rank: None,
-        }
-        .into(),
     }
 }

@@ -3,6 +3,7 @@
 use grammers_tl_types::{enums, types};
 
 use super::peer;
+use super::rights::{admin_rights, banned_rights};
 use crate::world::{Channel, Message, Role, User, UserId};
 
 pub(crate) fn user(user: &User, me: UserId) -> enums::User {
@@ -76,7 +77,7 @@ pub(crate) fn channel(channel: &Channel, me: UserId) -> enums::Chat {
         scam: false,
         has_link: false,
         has_geo: false,
-        slowmode_enabled: false,
+        slowmode_enabled: channel.slow_mode.is_some(),
         call_active: false,
         call_not_empty: false,
         fake: false,
@@ -100,8 +101,8 @@ pub(crate) fn channel(channel: &Channel, me: UserId) -> enums::Chat {
         photo: enums::ChatPhoto::Empty,
         date: 0,
         restriction_reason: None,
-        admin_rights: (role.is_some_and(|role| role != Role::Member)).then(admin_rights),
-        banned_rights: None,
+        admin_rights: role.is_some_and(Role::is_admin).then(admin_rights),
+        banned_rights: (role == Some(Role::Banned)).then(banned_rights),
         default_banned_rights: None,
         participants_count: Some(channel.members.len() as i32),
         usernames: None,
@@ -170,75 +171,6 @@ pub(crate) fn message(message: &Message, me: UserId) -> enums::Message {
         schedule_repeat_period: None,
         summary_from_language: None,
         rich_message: None,
-    }
-    .into()
-}
-
-pub(crate) fn dc_option(id: i32, ip: String, port: i32) -> enums::DcOption {
-    types::DcOption {
-        ipv6: false,
-        media_only: false,
-        tcpo_only: false,
-        cdn: false,
-        r#static: true,
-        this_port_only: false,
-        id,
-        ip_address: ip,
-        port,
-        secret: None,
-    }
-    .into()
-}
-
-pub(crate) fn config(now: i32, this_dc: i32, dcs: Vec<enums::DcOption>) -> enums::Config {
-    types::Config {
-        default_p2p_contacts: false,
-        preload_featured_stickers: false,
-        revoke_pm_inbox: false,
-        blocked_mode: false,
-        force_try_ipv6: false,
-        date: now,
-        expires: now + 3600,
-        test_mode: false,
-        this_dc,
-        dc_options: dcs,
-        dc_txt_domain_name: String::new(),
-        chat_size_max: 200,
-        megagroup_size_max: 200000,
-        forwarded_count_max: 100,
-        online_update_period_ms: 0,
-        offline_blur_timeout_ms: 0,
-        offline_idle_timeout_ms: 0,
-        online_cloud_timeout_ms: 0,
-        notify_cloud_delay_ms: 0,
-        notify_default_delay_ms: 0,
-        push_chat_period_ms: 0,
-        push_chat_limit: 0,
-        edit_time_limit: 172800,
-        revoke_time_limit: 0,
-        revoke_pm_time_limit: 0,
-        rating_e_decay: 0,
-        stickers_recent_limit: 0,
-        channels_read_media_period: 0,
-        tmp_sessions: None,
-        call_receive_timeout_ms: 0,
-        call_ring_timeout_ms: 0,
-        call_connect_timeout_ms: 0,
-        call_packet_timeout_ms: 0,
-        me_url_prefix: String::new(),
-        autoupdate_url_prefix: None,
-        gif_search_username: None,
-        venue_search_username: None,
-        img_search_username: None,
-        static_maps_provider: None,
-        caption_length_max: 1024,
-        message_length_max: 4096,
-        webfile_dc_id: 4,
-        suggested_lang_code: None,
-        lang_pack_version: None,
-        base_lang_pack_version: None,
-        reactions_default: None,
-        autologin_token: None,
     }
     .into()
 }
@@ -400,31 +332,6 @@ fn notify_settings() -> enums::PeerNotifySettings {
         stories_ios_sound: None,
         stories_android_sound: None,
         stories_other_sound: None,
-    }
-    .into()
-}
-
-pub(super) fn admin_rights() -> enums::ChatAdminRights {
-    types::ChatAdminRights {
-        change_info: true,
-        post_messages: true,
-        edit_messages: true,
-        delete_messages: true,
-        ban_users: true,
-        invite_users: true,
-        pin_messages: true,
-        add_admins: false,
-        anonymous: false,
-        manage_call: true,
-        other: true,
-        manage_topics: false,
-        post_stories: false,
-        edit_stories: false,
-        delete_stories: false,
-        manage_direct_messages: false,
-        manage_ranks: false,
-        manage_linked_peers: false,
-        manage_welcome_messages: false,
     }
     .into()
 }

@@ -5,10 +5,12 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grammers_client::Client;
 use grammers_client::client::UpdateStream;
+use grammers_client::update::Update;
+use grammers_client::{Client, InvocationError};
 use grammers_mtsender::{ConnectionParams, NoRetries, SenderPool, UpdatesConfiguration};
 use grammers_session::storages::MemorySession;
+use grammers_session::types::PeerRef;
 use tgtest::Account;
 use tokio::task::JoinHandle;
 
@@ -29,9 +31,50 @@ pub async fn connect(account: &Account) -> Connected {
 }
 
 impl Connected {
+    /// The texts of the messages that it hears next. Errors are those of a line that is being made again.
+    pub async fn hear(&mut self, messages: usize) -> Vec<String> {
+        let mut texts = Vec::new();
+        while texts.len() < messages {
+            match soon(self.updates.next()).await {
+                Ok(Update::NewMessage(message)) => texts.push(message.text().to_owned()),
+                Ok(_) => {}
+                Err(error) => eprintln!("while away: {error}"),
+            }
+        }
+        texts
+    }
+
     pub async fn disconnect(self) {
         self.client.disconnect();
         self.runner.await.unwrap();
+    }
+}
+
+/// A user or channel as a client finds it.
+pub async fn peer(client: &Client, name: &str) -> PeerRef {
+    let peer = soon(client.resolve_username(name)).await.unwrap().expect("it exists");
+    peer.to_ref().await.unwrap().expect("it has a hash")
+}
+
+/// What an identity call is answered: a client learns that its connection was closed by using it, and makes another.
+pub async fn identify(client: &Client) -> Result<(), InvocationError> {
+    loop {
+        match soon(client.get_me()).await.map(drop) {
+            Err(InvocationError::Io(_) | InvocationError::Dropped(_)) => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// What a call was refused with, such as `420 FLOOD_WAIT_3`.
+pub fn refusal<T>(result: Result<T, InvocationError>) -> String {
+    match result {
+        Err(InvocationError::Rpc(error)) => match error.value {
+            Some(value) => format!("{} {}_{value}", error.code, error.name),
+            None => format!("{} {}", error.code, error.name),
+        },
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it was not refused"),
     }
 }
 

@@ -1,0 +1,54 @@
+//! How news reaches the clients of an account: as it happens, or as a fault of updates has it.
+
+use std::sync::Arc;
+
+use crate::state::State;
+use crate::tl;
+use crate::update_fault::UpdateFault;
+use crate::world::{ChannelId, Message, UserId};
+
+impl State {
+    /// Pushes a private message to the clients of the user into whose mailbox it was put.
+    pub(crate) fn push_private(&mut self, to: UserId, message: &Message) {
+        if let Some(sender) = self.world.users.get(&message.from) {
+            let update = tl::new_private_message(message, sender, to);
+            self.push(to, update);
+        }
+    }
+
+    /// Pushes a post to the clients of the members, all but its author's; returns how many members they are.
+    pub(crate) fn push_post(&mut self, channel: ChannelId, post: &Message) -> usize {
+        let world = &self.world;
+        let (Some(channel), Some(author)) =
+            (world.channels.get(&channel), world.users.get(&post.from))
+        else {
+            return 0;
+        };
+        let others = channel.members.keys().copied().filter(|id| *id != post.from);
+        let updates: Vec<_> = others
+            .map(|to| (to, tl::new_channel_message(post, author, channel, to, None)))
+            .collect();
+        let members = updates.len();
+        for (to, update) in updates {
+            self.push(to, update);
+        }
+        members
+    }
+
+    pub(crate) fn add_update_fault(&mut self, fault: UpdateFault) {
+        self.update_faults.add(fault);
+    }
+
+    /// Forgets the faults of updates, and sends what they hold back.
+    pub(crate) fn heal_updates(&mut self) {
+        for (to, update) in self.update_faults.clear() {
+            self.send(to, &update);
+        }
+    }
+
+    fn push(&mut self, to: UserId, update: Vec<u8>) {
+        for update in self.update_faults.strike(to, Arc::new(update)) {
+            self.send(to, &update);
+        }
+    }
+}
