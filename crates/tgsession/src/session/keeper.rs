@@ -19,7 +19,7 @@ use crate::store::{Fact, Store, Topic};
 use crate::telegram::AccountError;
 
 /// How long changes are collected.
-const MOMENT: Duration = Duration::from_millis(500);
+const MOMENT: Duration = Duration::from_millis(200);
 /// The pause before what failed is tried again.
 const PAUSE: Duration = Duration::from_secs(2);
 

@@ -1,0 +1,60 @@
+//! Processes that are killed in the middle of everything: nothing is lost, nothing is done twice, and the next one
+//! starts as if nothing had been.
+//!
+//! Each campaign has an account, a store and a phase in which its victim is killed (`kill -9`) again and again, after
+//! a time by chance. The loopback Telegram lives on and is the witness. The victims are processes of this very
+//! binary. `CRASH_KILLS=n` kills n times in each phase, `CRASH_SEED=n` chooses the times.
+
+mod campaign;
+mod victim;
+
+use std::path::Path;
+
+use campaign::{Campaign, Scene};
+use tgsession::{Secret, Store};
+use workspace_tests::soon;
+
+/// How often each phase is killed, if nothing is said.
+const KILLS: usize = 42;
+
+fn number(name: &str) -> Option<u64> {
+    Some(std::env::var(name).ok()?.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+}
+
+/// The store of an account, as parent and victim open it.
+async fn open(directory: &Path) -> Store {
+    let secret = Secret::passphrase("a few words".to_owned()).unwrap();
+    Store::open(directory.join("store"), secret).await.unwrap()
+}
+
+/// The process that is killed. Without its orders it is no test.
+#[test]
+fn victim() {
+    if let Some(orders) = victim::Orders::from_env() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(victim::live(orders));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_loses_nothing_and_repeats_nothing() {
+    let seed = number("CRASH_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let kills = number("CRASH_KILLS").map_or(KILLS, |n| n as usize);
+    println!("CRASH_SEED={seed}");
+    let scene = Scene::new().await;
+    let campaign = |phase| Campaign::new(&scene, phase, kills, seed);
+    let (pages, files, sends, events, told) = tokio::join!(
+        async { campaign("pages").await.pages().await },
+        async { campaign("files").await.files().await },
+        async { campaign("sends").await.sends().await },
+        async { campaign("events").await.events().await },
+        async { campaign("told").await.told().await },
+    );
+    let phases = [pages, files, sends, events, told];
+    for phase in &phases {
+        println!("killed {:3} times in the middle of {}: {}", phase.kills, phase.of, phase.found);
+        assert!(phase.kills >= kills, "{} was killed too rarely", phase.of);
+    }
+    println!("killed {} times in all", phases.iter().map(|phase| phase.kills).sum::<usize>());
+    soon(scene.telegram.connected(0)).await;
+}
