@@ -1,11 +1,11 @@
-//! What day it is, on a clock that pauses with the tests and is never set back.
+//! What day it is, on a clock that pauses with the tests.
 
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// The system's clock, and the runtime's from the time on at which it was made: whichever is ahead. Where the
-/// system's is set back nothing is allowed twice; where the machine slept the other is behind.
+/// The system's clock, and the runtime's from the time on at which it was made: whichever is ahead. So the tests
+/// can pause it, and where the machine slept it is not behind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     since_epoch: Duration,

@@ -1,15 +1,7 @@
 //! What an account allows itself: how fast it calls, and how much it does in a day.
 //!
 //! Telegram's limits are not published, and running into them costs an account its good name. So each account
-//! keeps to limits of its own, which are those of careful practice:
-//!
-//! | | at once, then one every | a day |
-//! |---|---|---|
-//! | pages of messages (`messages.getHistory`) | 30, 1 s | 500 messages |
-//! | pages of members (`channels.getParticipants`) | 10, 1 s | |
-//! | names looked up (`contacts.resolveUsername`) | 50, 300 s | |
-//! | messages sent (`messages.sendMessage`) | 10, 3 s | 100 messages |
-//! | chats exported | | 10 chats |
+//! keeps to limits of its own ([`Limits`]).
 //!
 //! An operation that comes too fast gives back what it holds, and goes on when it is time ([`Paces`]). What a day
 //! allows is reserved, and known to the store, before it is used, and settled after ([`Quotas`]); a day is one of
@@ -22,14 +14,25 @@ mod pace;
 mod quota;
 mod slow;
 
+use std::sync::Arc;
+
 pub(crate) use clock::Clock;
 pub(crate) use pace::Paces;
 pub use pace::{Pace, PacedCall};
 pub use quota::{Quota, QuotaExceeded};
-pub(crate) use quota::{Quotas, Used};
+pub(crate) use quota::{Quotas, Reserved, Settled, Used};
 pub(crate) use slow::SlowChats;
 
-/// The limits that each account of a manager keeps to, beside those of Telegram.
+/// The limits that each account of a manager keeps to, beside those of Telegram. Those of [`default`](Self::default)
+/// are:
+///
+/// | | at once, then one every | a day (of UTC) |
+/// |---|---|---|
+/// | pages of 100 messages | 30, 1 s | 500 messages |
+/// | pages of 200 members | 10, 1 s | |
+/// | chats exported | | 10 |
+/// | names looked up | 50, 300 s | |
+/// | messages sent | 10, 3 s | 100 |
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,7 +51,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Those of careful practice: see the table of the README.
+    /// Those of careful practice.
     fn default() -> Self {
         Self {
             paces: PacedCall::ALL.map(|call| Some(call.usual())),
@@ -82,15 +85,15 @@ impl Limits {
 #[derive(Debug)]
 pub(crate) struct Allowance {
     pub(crate) paces: Paces,
-    pub(crate) quotas: Quotas,
+    pub(crate) quotas: Arc<Quotas>,
     pub(crate) slow: SlowChats,
 }
 
 impl Allowance {
-    pub(crate) fn new(limits: &Limits, used: Used) -> Self {
+    pub(crate) fn new(limits: &Limits, used: Used, settled: Settled) -> Self {
         Self {
             paces: Paces::new(&limits.paces),
-            quotas: Quotas::new(limits.quotas, used, Clock::new()),
+            quotas: Arc::new(Quotas::new(limits.quotas, used, Clock::new(), settled)),
             slow: SlowChats::default(),
         }
     }

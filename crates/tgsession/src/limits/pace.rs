@@ -38,6 +38,8 @@ impl PacedCall {
     }
 }
 
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// A pace: so many calls at once, and one more with each time that passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -53,8 +55,12 @@ impl Pace {
 
     /// `None` if it is none at all: a pause of no time.
     fn bucket(self) -> Option<Bucket> {
-        let at_once = NonZeroU32::new(self.at_once).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::with_period(self.every)?.allow_burst(at_once);
+        // The bucket counts nanoseconds in 64 bits: a full one must not be longer than a century.
+        let every = self.every.min(CENTURY);
+        let most = CENTURY.as_nanos() / every.as_nanos().max(1);
+        let at_once = self.at_once.min(u32::try_from(most).unwrap_or(u32::MAX));
+        let at_once = NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(every)?.allow_burst(at_once);
         Some(RateLimiter::direct_with_clock(quota, Runtime(Instant::now())))
     }
 }
@@ -109,6 +115,9 @@ mod tests {
             tokio::time::advance(wait).await;
             assert!(paces.take(PacedCall::Send).is_ok());
         }
+        let extremes =
+            [Pace::new(u32::MAX, Duration::MAX), Pace::new(u32::MAX, Duration::from_secs(5))];
+        assert!(extremes.into_iter().all(|pace| pace.bucket().unwrap().check().is_ok()));
         assert!((0..100).all(|_| paces.take(PacedCall::History).is_ok()), "it has none");
     }
 }

@@ -3,6 +3,8 @@
 //! What is reserved counts as used. So two that reserve at once never get more than there is, and after a crash
 //! between the reservation and the work too little is left of the day, never too much.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -72,16 +74,57 @@ pub(crate) struct Used {
 }
 
 /// The quotas of one account.
-#[derive(Debug)]
 pub(crate) struct Quotas {
     limits: [Option<u32>; Quota::ALL.len()],
     clock: Clock,
     used: watch::Sender<Used>,
+    /// Told when something was given back.
+    settled: Settled,
+}
+
+/// Whom to tell.
+pub(crate) type Settled = Box<dyn Fn() + Send + Sync>;
+
+/// A part of the day that is reserved. What is left of it when this is dropped is given back.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    quotas: Arc<Quotas>,
+    quota: Quota,
+    day: u64,
+    left: u32,
+}
+
+impl Reserved {
+    /// How much is left.
+    pub(crate) fn left(&self) -> u32 {
+        self.left
+    }
+
+    /// So much of it is used; no more than there is.
+    pub(crate) fn spend(&mut self, n: u32) {
+        self.left = self.left.saturating_sub(n);
+    }
+
+    /// So much of it was not used after all.
+    pub(crate) fn refund(&mut self, n: u32) {
+        self.left = self.left.saturating_add(n);
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.quotas.settle(self.quota, self.day, self.left);
+    }
 }
 
 impl Quotas {
-    pub(super) fn new(limits: [Option<u32>; Quota::ALL.len()], used: Used, clock: Clock) -> Self {
-        Self { limits, clock, used: watch::Sender::new(used) }
+    pub(super) fn new(
+        limits: [Option<u32>; Quota::ALL.len()],
+        used: Used,
+        clock: Clock,
+        settled: Settled,
+    ) -> Self {
+        Self { limits, clock, used: watch::Sender::new(used), settled }
     }
 
     /// What was used so far, to be kept.
@@ -89,19 +132,33 @@ impl Quotas {
         self.used.borrow().clone()
     }
 
+    /// Whether there is as much of this as anybody wants: what is used of it need not be known after a crash.
+    pub(crate) fn is_unlimited(&self, quota: Quota) -> bool {
+        self.limits[quota as usize].is_none()
+    }
+
     /// Reserves as many messages as there are left, up to so many and at least one.
-    pub(crate) fn reserve_posts(&self, wanted: u32) -> Result<u32, QuotaExceeded> {
-        self.change(Quota::PostsRead, |used, limit| take(&mut used.posts, wanted, limit))
+    pub(crate) fn reserve_posts(self: &Arc<Self>, wanted: u32) -> Result<Reserved, QuotaExceeded> {
+        self.reserve(Quota::PostsRead, |used, limit| take(&mut used.posts, wanted, limit))
     }
 
     /// Reserves one message to send.
-    pub(crate) fn reserve_send(&self) -> Result<(), QuotaExceeded> {
-        self.change(Quota::Sends, |used, limit| take(&mut used.sends, 1, limit)).map(drop)
+    pub(crate) fn reserve_send(self: &Arc<Self>) -> Result<Reserved, QuotaExceeded> {
+        self.reserve(Quota::Sends, |used, limit| take(&mut used.sends, 1, limit))
+    }
+
+    fn reserve(
+        self: &Arc<Self>,
+        quota: Quota,
+        take: impl FnOnce(&mut Used, Option<u32>) -> Option<u32>,
+    ) -> Result<Reserved, QuotaExceeded> {
+        let (left, day) = self.change(quota, take)?;
+        Ok(Reserved { quotas: Arc::clone(self), quota, day, left })
     }
 
     /// Reserves a chat; false if it was reserved on this day before.
     pub(crate) fn reserve_chat(&self, chat: i64) -> Result<bool, QuotaExceeded> {
-        self.change(Quota::ChatsExported, |used, limit| {
+        let new = self.change(Quota::ChatsExported, |used, limit| {
             if used.chats.contains(&chat) {
                 return Some(false);
             }
@@ -110,48 +167,65 @@ impl Quotas {
                 used.chats.push(chat);
                 true
             })
-        })
+        });
+        Ok(new?.0)
     }
 
-    /// Gives back what was reserved and not used. What was reserved on another day is over.
-    pub(crate) fn settle(&self, quota: Quota, unused: u32) {
-        let today = self.today();
+    /// Gives back a chat from which nothing was read.
+    pub(crate) fn release_chat(&self, chat: i64) {
+        self.used.send_modify(|used| used.chats.retain(|known| *known != chat));
+        (self.settled)();
+    }
+
+    /// Gives back what was reserved on a day and not used. What was reserved on another one is over.
+    fn settle(&self, quota: Quota, day: u64, unused: u32) {
+        if unused == 0 {
+            return;
+        }
         self.used.send_modify(|used| {
-            let count = match quota {
-                Quota::PostsRead => &mut used.posts,
-                Quota::Sends => &mut used.sends,
-                Quota::ChatsExported => return,
-            };
-            if used.day == today {
-                *count = count.saturating_sub(unused);
+            if used.day != day {
+                return;
+            }
+            match quota {
+                Quota::PostsRead => used.posts = used.posts.saturating_sub(unused),
+                Quota::Sends => used.sends = used.sends.saturating_sub(unused),
+                Quota::ChatsExported => {}
             }
         });
+        (self.settled)();
     }
 
     fn today(&self) -> u64 {
         self.clock.now().as_secs() / DAY.as_secs()
     }
 
-    /// One step: nobody sees what there is left before it is taken.
+    /// One step: nobody sees what there is left before it is taken. With the day of which it is.
     fn change<T>(
         &self,
         quota: Quota,
         take: impl FnOnce(&mut Used, Option<u32>) -> Option<T>,
-    ) -> Result<T, QuotaExceeded> {
+    ) -> Result<(T, u64), QuotaExceeded> {
         let (limit, today) = (self.limits[quota as usize], self.today());
         let mut taken = None;
         self.used.send_modify(|used| {
-            // A day that has passed counts no more; one to come was reserved by a clock that was ahead.
+            // A day that has passed counts no more; one to come was of a clock that was ahead, and counts as today.
             if used.day < today {
-                *used = Used { day: today, ..Used::default() };
+                *used = Used::default();
             }
+            used.day = today;
             taken = take(used, limit);
         });
-        taken.ok_or_else(|| QuotaExceeded {
+        taken.map(|taken| (taken, today)).ok_or_else(|| QuotaExceeded {
             quota,
             limit: limit.unwrap_or(u32::MAX),
             renewed_in: DAY * (today + 1) as u32 - self.clock.now().min(DAY * (today + 1) as u32),
         })
+    }
+}
+
+impl fmt::Debug for Quotas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Quotas").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
@@ -167,22 +241,42 @@ fn take(used: &mut u32, wanted: u32, limit: Option<u32>) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn quotas(used: Used) -> Quotas {
-        Quotas::new([Some(500), Some(2), Some(1)], used, Clock::new())
+    fn quotas(used: Used) -> Arc<Quotas> {
+        Arc::new(Quotas::new([Some(500), Some(2), Some(1)], used, Clock::new(), Box::new(|| {})))
+    }
+
+    /// Reserves, and uses all of it.
+    fn read(quotas: &Arc<Quotas>, wanted: u32) -> Result<u32, QuotaExceeded> {
+        let mut reserved = quotas.reserve_posts(wanted)?;
+        let n = reserved.left();
+        reserved.spend(n);
+        Ok(n)
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_left_is_given_and_then_nothing_until_the_next_day() {
         let quotas = quotas(Used::default());
-        assert_eq!(quotas.reserve_posts(450), Ok(450));
-        assert_eq!(quotas.reserve_posts(100), Ok(50));
+        assert_eq!(read(&quotas, 450), Ok(450));
+        let mut half = quotas.reserve_posts(100).unwrap();
+        assert_eq!(half.left(), 50);
+        half.spend(20);
         let exceeded = quotas.reserve_posts(100).unwrap_err();
         assert_eq!((exceeded.quota, exceeded.limit), (Quota::PostsRead, 500));
         assert!(exceeded.renewed_in <= DAY, "{exceeded}");
-        quotas.settle(Quota::PostsRead, 30);
-        assert_eq!(quotas.reserve_posts(100), Ok(30));
+        drop(half);
+        assert_eq!(read(&quotas, 100), Ok(30));
         tokio::time::advance(exceeded.renewed_in + Duration::from_secs(1)).await;
-        assert_eq!(quotas.reserve_posts(100), Ok(100));
+        assert_eq!(read(&quotas, 100), Ok(100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_given_back_a_day_late_is_not_of_that_day() {
+        let quotas = quotas(Used::default());
+        let late = quotas.reserve_posts(500).unwrap();
+        tokio::time::advance(DAY).await;
+        assert_eq!(read(&quotas, 400), Ok(400));
+        drop(late);
+        assert_eq!(read(&quotas, 400), Ok(100));
     }
 
     #[tokio::test(start_paused = true)]
@@ -192,16 +286,21 @@ mod tests {
             assert_eq!(quotas.reserve_chat(chat), Ok(is_new));
         }
         assert_eq!(quotas.reserve_chat(9).unwrap_err().limit, 2);
+        quotas.release_chat(7);
+        assert_eq!(quotas.reserve_chat(9), Ok(true));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_another_process_used_counts() {
+    async fn what_another_process_used_counts_whatever_its_clock_said() {
         let before = quotas(Used::default());
-        assert_eq!(before.reserve_send(), Ok(()));
-        let after = quotas(before.used());
-        assert_eq!(after.reserve_send().unwrap_err().quota, Quota::Sends);
-        after.settle(Quota::Sends, 1);
-        assert_eq!(after.reserve_send(), Ok(()));
+        before.reserve_send().unwrap().spend(1);
+        let mut used = before.used();
+        used.day += 300;
+        let after = quotas(used);
+        let exceeded = after.reserve_send().unwrap_err();
+        assert_eq!(exceeded.quota, Quota::Sends);
+        tokio::time::advance(DAY).await;
+        assert!(after.reserve_send().is_ok(), "and it is renewed with the next day");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! The record is written before the message goes out, with the number by which Telegram recognises it, and says
 //! that it was sent after that. Who finds a record that does not say so sends with the number in it: Telegram has
-//! accepted it or not, and the message is delivered once either way.
+//! accepted it or not, and the message is delivered once either way, for as long as Telegram remembers the numbers.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -25,7 +25,9 @@ pub(super) struct Record {
 enum State {
     /// Nobody has looked.
     Unknown,
-    Begun(Written),
+    /// Nothing was there; what is to be written. Until it is, another submission of the key may come first.
+    New(Written),
+    Stored(Written),
 }
 
 /// As it is written.
@@ -49,7 +51,7 @@ impl Record {
 
     /// Looks for what an earlier submission wrote: true if it had begun. Its number is the message's then.
     pub(super) async fn begin(&mut self, book: &Book, random_id: &mut i64) -> Result<bool, Stop> {
-        if matches!(self.state, State::Begun(_)) {
+        if matches!(self.state, State::Stored(_)) {
             return Ok(false);
         }
         if !book.is_kept() {
@@ -65,31 +67,38 @@ impl Record {
             *random_id = earlier.random_id;
         }
         let had_begun = earlier.is_some();
-        let new = || Written {
-            key: self.key.clone(),
-            digest: self.digest,
-            random_id: *random_id,
-            sent: false,
-        };
-        self.state = State::Begun(earlier.unwrap_or_else(new));
+        self.state =
+            earlier.map_or_else(|| State::New(self.new_written(*random_id)), State::Stored);
         Ok(had_begun)
     }
 
+    fn new_written(&self, random_id: i64) -> Written {
+        Written { key: self.key.clone(), digest: self.digest, random_id, sent: false }
+    }
+
+    /// What was to be written is.
+    pub(super) fn is_stored(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Unknown) {
+            State::New(written) => State::Stored(written),
+            other => other,
+        };
+    }
+
     pub(super) fn is_sent(&self) -> bool {
-        matches!(&self.state, State::Begun(written) if written.sent)
+        matches!(&self.state, State::Stored(written) if written.sent)
     }
 
     /// To be written before the message is sent.
     pub(super) fn fact(&self) -> Fact {
         match &self.state {
-            State::Begun(written) => Fact::new(self.entry(), written),
+            State::New(written) | State::Stored(written) => Fact::new(self.entry(), written),
             State::Unknown => Fact::none(self.entry()),
         }
     }
 
     /// It was sent. Where that cannot be written, it is sent again with its number, and not delivered.
     pub(super) async fn end(&mut self, book: &Book) {
-        if let State::Begun(written) = &mut self.state {
+        if let State::Stored(written) = &mut self.state {
             written.sent = true;
         }
         if let Err(error) = book.write(&[self.fact()]).await {

@@ -5,7 +5,7 @@ use grammers_session::types::PeerRef;
 
 use super::record::Record;
 use super::{Context, Kind, Stop, Terms, Work};
-use crate::limits::{PacedCall, Quota};
+use crate::limits::{PacedCall, Reserved};
 use crate::store::Fact;
 use crate::telegram::{CallError, Target};
 
@@ -21,8 +21,8 @@ pub struct Send {
     random_id: i64,
     /// A request is on its way, or was when its connection broke.
     on_its_way: bool,
-    /// One of the day's is reserved for it.
-    reserved: bool,
+    /// One of the day's.
+    reserved: Option<Reserved>,
     record: Option<Record>,
 }
 
@@ -44,7 +44,7 @@ impl Send {
         getrandom::fill(&mut random).expect("the system has a source of randomness");
         let random_id = i64::from_le_bytes(random);
         let (to, text) = (to.into(), text.into());
-        Self { to, text, random_id, on_its_way: false, reserved: false, record: None }
+        Self { to, text, random_id, on_its_way: false, reserved: None, record: None }
     }
 
     /// Sends it once under this key, whatever becomes of the process: the store knows of it before it is sent, so
@@ -74,14 +74,15 @@ impl Send {
 
     /// One of the day's, known to the store before it is used.
     async fn reserve(&mut self, context: Context<'_>) -> Result<(), Stop> {
-        if !std::mem::replace(&mut self.reserved, true) {
-            if let Err(exceeded) = context.allowance.quotas.reserve_send() {
-                self.reserved = false;
-                return Err(exceeded.into());
+        if self.reserved.is_none() {
+            let reserved = context.allowance.quotas.reserve_send()?;
+            let mut facts = vec![Fact::used(&context.allowance.quotas.used())];
+            facts.extend(self.record.as_ref().map(Record::fact));
+            context.book.write(&facts).await?;
+            self.reserved = Some(reserved);
+            if let Some(record) = &mut self.record {
+                record.is_stored();
             }
-            let used = Fact::used(&context.allowance.quotas.used());
-            let record = self.record.as_ref().map(Record::fact);
-            context.book.write(&[used].into_iter().chain(record).collect::<Vec<_>>()).await?;
         }
         Ok(())
     }
@@ -97,6 +98,9 @@ impl Send {
         }
         context.take(PacedCall::Send)?;
         self.reserve(context).await?;
+        if let Some(reserved) = &mut self.reserved {
+            reserved.spend(1);
+        }
         let was_on_its_way = std::mem::replace(&mut self.on_its_way, true);
         let request = self.request(peer);
         let sent = match context.client.invoke(&request).await.map_err(CallError::from) {
@@ -106,8 +110,7 @@ impl Send {
                 // A refusal says what became of this request, and nothing of an earlier one.
                 self.on_its_way = was_on_its_way || error.maybe_executed();
                 if !self.on_its_way {
-                    self.reserved = false;
-                    context.allowance.quotas.settle(Quota::Sends, 1);
+                    self.reserved.take().iter_mut().for_each(|reserved| reserved.refund(1));
                     if let Some(record) = &mut self.record {
                         record.forget(context.book).await;
                     }

@@ -98,9 +98,9 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
         return Verdict::Failed(error.into());
     }
     let (cancel, giving_up) = (job.cancel.clone(), core.giving_up.clone());
-    let lane = job.terms.lane;
+    let (lane, number) = (job.terms.lane, job.number);
     let waits = || {
-        let _ = underway.notes.send(Note::Waits);
+        let _ = underway.notes.send(Note::Waits(number));
     };
     let mut locks = tokio::select! {
         biased;
@@ -109,6 +109,8 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
         locks = told(lock(core, lane, job.terms.exclusive), waits) => match locks {
             Ok(Some(locks)) => locks,
             Ok(None) => return Verdict::Busy,
+            // It goes on where it was, when there is room.
+            Err(_) if job.had_turn => return Verdict::Busy,
             Err(error) => return Verdict::Failed(error.into()),
         },
     };
@@ -117,7 +119,7 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
         return Verdict::Failed(error.into());
     }
     underway.started = true;
-    let _ = underway.notes.send(Note::Started(lane));
+    let _ = underway.notes.send(Note::Started(lane, number));
     if let Some(line) = locks.line.as_mut() {
         line.running = Some((job.kind(), Instant::now()));
     }
@@ -211,7 +213,8 @@ async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {
             Verdict::Done
         }
         Ok(Ok(Err(Stop::Pause(pause)))) => {
-            job.attempts -= 1;
+            // It came on, so failures from before are over.
+            job.attempts = 0;
             Verdict::Paused(pause)
         }
         Ok(Ok(Err(Stop::Failed(failure)))) => {

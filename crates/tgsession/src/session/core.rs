@@ -20,11 +20,10 @@ use tokio_util::task::TaskTracker;
 use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
 use super::live::Live;
-use super::position::Step;
+use super::position::Position;
 use super::state::{STATES, SessionState, SessionStatus};
-use super::streams::Arrived;
 use super::tasks::Tasks;
-use crate::events::{Handlers, Joining};
+use crate::events::{Event, Handlers, Joining};
 use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
 use crate::limits::Allowance;
@@ -102,11 +101,12 @@ pub(crate) struct Core {
     /// Until the last task of the session has ended, nobody else uses its key.
     _lease: Option<Lease>,
     /// To the dispatcher.
-    events: mpsc::Sender<Arrived>,
-    /// How far the updates were handled.
-    position: watch::Sender<UpdatesState>,
+    events: mpsc::Sender<Arc<Event>>,
+    pub(super) position: Position,
     /// Nothing more will be sent to the dispatcher.
     pub(crate) events_over: CancellationToken,
+    /// Nothing more will be handled, and nothing change.
+    pub(super) settled: CancellationToken,
     /// Level 4.
     pub(crate) line: Arc<Mutex<SessionOperation, Line>>,
     /// Level 5.
@@ -138,7 +138,7 @@ impl Core {
         config: SessionConfig,
         settings: Settings,
         admission: Arc<dyn Admission>,
-        events: mpsc::Sender<Arrived>,
+        events: mpsc::Sender<Arc<Event>>,
         tracker: TaskTracker,
     ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
         let SessionConfig {
@@ -156,6 +156,13 @@ impl Core {
         for monitor in monitors {
             handlers.add(monitor.into_handler());
         }
+        let told = changes.clone();
+        let settled = Box::new(move || {
+            if let Some(changes) = &told {
+                // Gone only once the session has stopped.
+                let _ = changes.send(Topic::Used);
+            }
+        });
         let core = Self {
             id,
             label,
@@ -170,14 +177,15 @@ impl Core {
             _lease: lease,
             key_lost: CancellationToken::new(),
             events,
-            position: watch::Sender::new(position),
+            position: Position::new(position),
             events_over: CancellationToken::new(),
+            settled: CancellationToken::new(),
             admission,
             identity: OnceCell::new(),
             line: Arc::default(),
             tasks: Tasks::new(id, settings.lock_timeout, tracker),
             handlers: Arc::new(handlers),
-            allowance: Arc::new(Allowance::new(&settings.limits, held.used)),
+            allowance: Arc::new(Allowance::new(&settings.limits, held.used, settled)),
             book: Book::new(book),
             settings,
             counts: Counts::default(),
@@ -246,22 +254,25 @@ impl Core {
         self.credentials.session.updates_state().await.unwrap_or_default()
     }
 
-    /// Gives the dispatcher something, unless there is no room.
-    pub(super) fn forward(&self, arrived: Arrived) -> bool {
-        self.events.try_send(arrived).is_ok()
+    /// Gives the dispatcher an event, unless there is no room. It is shared at once: it is large, and the channel has
+    /// room for many.
+    pub(super) fn forward(&self, event: Event) -> bool {
+        let given = self.events.try_send(Arc::new(event)).is_ok();
+        if given {
+            self.position.given();
+        }
+        given
     }
 
-    /// The updates were handled this far.
-    pub(super) fn handled(&self, step: Step) {
-        self.position.send_modify(|position| step.apply(position));
-        self.moved();
+    /// So many events were handled.
+    pub(super) fn reached(&self, events: u64) {
+        if self.position.reach(events) {
+            self.moved();
+        }
     }
 
-    /// An account that was never used begins where its first connection began.
     pub(super) async fn begin_position(&self) {
-        if self.position.borrow().pts == 0 {
-            let arrived = self.arrived().await;
-            self.position.send_replace(arrived);
+        if self.position.begin(self.arrived().await) {
             self.moved();
         }
     }
@@ -271,11 +282,6 @@ impl Core {
         if let Some(changes) = &self.changes {
             let _ = changes.send(Topic::Updates);
         }
-    }
-
-    /// How far the updates were handled.
-    pub(super) fn position(&self) -> UpdatesState {
-        self.position.borrow().clone()
     }
 
     /// How many changes there were, before what is written now was looked for.

@@ -22,6 +22,10 @@ pub(crate) struct Job {
     pub(crate) since: Instant,
     /// Not to be started before.
     pub(crate) not_before: Instant,
+    /// It was started before, and goes on.
+    pub(crate) had_turn: bool,
+    /// It had its permit when the session was busy: the session waits for it next time.
+    pub(crate) passed_over: bool,
     /// Attempts so far.
     pub(crate) attempts: u32,
     pub(crate) cancel: CancellationToken,
@@ -57,6 +61,8 @@ impl Job {
             submitted: now,
             since: now,
             not_before: now,
+            had_turn: false,
+            passed_over: false,
             attempts: 0,
             _gone: cancel.clone().drop_guard(),
             cancel,

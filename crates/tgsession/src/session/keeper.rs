@@ -98,7 +98,7 @@ struct Running {
 
 impl Running {
     async fn run(&mut self) {
-        let over = self.core.events_over.clone();
+        let over = self.core.settled.clone();
         let mut pause = Duration::ZERO;
         while !over.is_cancelled() {
             tokio::select! {
@@ -127,7 +127,7 @@ impl Drop for Running {
 
 /// What a crash must not lose: everything else comes again.
 fn is_urgent(topic: &Topic) -> bool {
-    !matches!(topic, Topic::Updates | Topic::Peer(_))
+    !matches!(topic, Topic::Updates | Topic::Used | Topic::Peer(_))
 }
 
 async fn facts(core: &Core, topics: &HashSet<Topic>) -> Result<Vec<Fact>, AccountError> {
@@ -137,7 +137,7 @@ async fn facts(core: &Core, topics: &HashSet<Topic>) -> Result<Vec<Fact>, Accoun
         let fact = match topic {
             Topic::Home => Some(Fact::home(api_id, session.home_dc_id()?)),
             Topic::Dc(dc) => session.dc_option(dc)?.as_ref().map(Fact::dc),
-            Topic::Updates => Some(Fact::updates(&core.position())),
+            Topic::Updates => Some(Fact::updates(&core.position.handled())),
             Topic::Peer(peer) => session.peer(peer).await?.as_ref().map(Fact::peer),
             Topic::Blocked => {
                 core.blocked_for().map(|rest| Fact::blocked(SystemTime::now() + rest))

@@ -94,7 +94,7 @@ impl Session {
         match keeper {
             Some(keeper) => {
                 let keep = keeper.run(Arc::clone(&core));
-                core.spawn_essential("keeper", keep, |core| core.events_over.is_cancelled());
+                core.spawn_essential("keeper", keep, |core| core.settled.is_cancelled());
             }
             None => core.kept.cancel(),
         }
@@ -102,7 +102,7 @@ impl Session {
             Ok(identity) => identity,
             Err(source) => {
                 // What was learned of the account meanwhile is kept all the same.
-                core.events_over.cancel();
+                core.settled.cancel();
                 let _ = timeout(core.settings.stop_budget, core.kept.cancelled()).await;
                 return Err(ConnectError { label, source });
             }
@@ -206,6 +206,7 @@ impl Core {
         self.draining.cancel();
         self.giving_up.cancel();
         self.events_over.cancel();
+        self.settled.cancel();
         if let Some(live) = self.live() {
             live.close();
         }

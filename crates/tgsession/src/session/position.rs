@@ -2,52 +2,143 @@
 //!
 //! The stream knows how far updates have *arrived*, which is what the next connection goes on from. What a new
 //! process goes on from is how far they were *handled*: else one that is killed would lose what waited for its
-//! handlers. So what the store has is this position. It moves in steps, each sent to the dispatcher behind the
-//! events that it stands for. A step never comes before one of its events; so after a kill an event may come
-//! again, and none is missing.
+//! handlers. So what the store has is this position. It moves in steps, each noted with the number of the last event
+//! that it stands behind, and taken once that event is handled. A step never comes before one of its events; so
+//! after a kill an event may come again, and none is missing.
 
-use grammers_session::types::{ChannelState, UpdateState, UpdatesState};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use grammers_session::types::{ChannelState, UpdatesState};
+use tokio::sync::watch;
+
+/// How far the updates of an account were handled, and how far they will have been.
+#[derive(Debug)]
+pub(super) struct Position {
+    handled: watch::Sender<UpdatesState>,
+    /// Behind which event: at most one for each that waits, and one more.
+    ahead: watch::Sender<VecDeque<(u64, Step)>>,
+    /// How many events were given to the dispatcher.
+    events: AtomicU64,
+}
+
+impl Position {
+    pub(super) fn new(handled: UpdatesState) -> Self {
+        Self {
+            handled: watch::Sender::new(handled),
+            ahead: watch::Sender::default(),
+            events: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn handled(&self) -> UpdatesState {
+        self.handled.borrow().clone()
+    }
+
+    /// An account that was never used begins where its first connection began; false if it was.
+    pub(super) fn begin(&self, arrived: UpdatesState) -> bool {
+        self.handled.send_if_modified(|handled| {
+            let is_new = handled.pts == 0;
+            if is_new {
+                *handled = arrived;
+            }
+            is_new
+        })
+    }
+
+    /// An event was given to the dispatcher.
+    pub(super) fn given(&self) {
+        self.events.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Behind the events that were given so far, the updates have come one step further.
+    pub(super) fn note(&self, step: Step) {
+        let events = self.events.load(Ordering::Acquire);
+        self.ahead.send_modify(|ahead| match ahead.back_mut() {
+            Some((behind, last)) if *behind == events => last.extend(step),
+            _ => ahead.push_back((events, step)),
+        });
+    }
+
+    /// Hears of steps.
+    pub(super) fn steps(&self) -> watch::Receiver<VecDeque<(u64, Step)>> {
+        self.ahead.subscribe()
+    }
+
+    /// So many events were handled: takes the steps behind them; false if there are none.
+    pub(super) fn reach(&self, events: u64) -> bool {
+        let mut steps = Vec::new();
+        self.ahead.send_if_modified(|ahead| {
+            while ahead.front().is_some_and(|(behind, _)| *behind <= events) {
+                steps.extend(ahead.pop_front().map(|(_, step)| step));
+            }
+            // Whoever took them knows.
+            false
+        });
+        let moved = !steps.is_empty();
+        if moved {
+            self.handled.send_modify(|at| steps.into_iter().for_each(|step| step.apply(at)));
+        }
+        moved
+    }
+}
 
 /// What has changed between two positions of one account.
-#[derive(Default)]
-pub(super) struct Step(Vec<UpdateState>);
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    /// pts, date and seq, which belong together.
+    primary: Option<(i32, i32, i32)>,
+    qts: Option<i32>,
+    channels: Vec<ChannelState>,
+}
 
 impl Step {
     /// The step from one position to a later one. What a position does not speak of any more stays.
     pub(super) fn between(from: &UpdatesState, to: &UpdatesState) -> Self {
-        let mut changes = Vec::new();
-        if (from.pts, from.date, from.seq) != (to.pts, to.date, to.seq) {
-            changes.push(UpdateState::Primary { pts: to.pts, date: to.date, seq: to.seq });
+        let primary = (to.pts, to.date, to.seq);
+        let moved = (from.pts, from.date, from.seq) != primary;
+        let is_new = |(at, channel): &(usize, &ChannelState)| {
+            // Both come from one list, so mostly each is where it was.
+            from.channels.get(*at) != Some(channel) && !from.channels.contains(channel)
+        };
+        Self {
+            primary: moved.then_some(primary),
+            qts: (from.qts != to.qts).then_some(to.qts),
+            channels: to
+                .channels
+                .iter()
+                .enumerate()
+                .filter(is_new)
+                .map(|(_, c)| c.clone())
+                .collect(),
         }
-        if from.qts != to.qts {
-            changes.push(UpdateState::Secondary { qts: to.qts });
-        }
-        let new = to.channels.iter().filter(|channel| !from.channels.contains(channel));
-        changes.extend(new.map(|&ChannelState { id, pts }| UpdateState::Channel { id, pts }));
-        Self(changes)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.primary.is_none() && self.qts.is_none() && self.channels.is_empty()
+    }
+
+    /// Goes on with a later step.
+    fn extend(&mut self, later: Self) {
+        self.primary = later.primary.or(self.primary);
+        self.qts = later.qts.or(self.qts);
+        later.channels.into_iter().for_each(|channel| set(&mut self.channels, channel));
     }
 
     /// Takes the step.
-    pub(super) fn apply(self, position: &mut UpdatesState) {
-        for change in self.0 {
-            match change {
-                UpdateState::All(all) => *position = all,
-                UpdateState::Primary { pts, date, seq } => {
-                    (position.pts, position.date, position.seq) = (pts, date, seq);
-                }
-                UpdateState::Secondary { qts } => position.qts = qts,
-                UpdateState::Channel { id, pts } => {
-                    match position.channels.iter_mut().find(|channel| channel.id == id) {
-                        Some(channel) => channel.pts = pts,
-                        None => position.channels.push(ChannelState { id, pts }),
-                    }
-                }
-            }
+    fn apply(self, position: &mut UpdatesState) {
+        if let Some((pts, date, seq)) = self.primary {
+            (position.pts, position.date, position.seq) = (pts, date, seq);
         }
+        position.qts = self.qts.unwrap_or(position.qts);
+        self.channels.into_iter().for_each(|channel| set(&mut position.channels, channel));
+    }
+}
+
+fn set(channels: &mut Vec<ChannelState>, new: ChannelState) {
+    match channels.iter_mut().find(|channel| channel.id == new.id) {
+        Some(channel) => *channel = new,
+        None => channels.push(new),
     }
 }
 
@@ -55,31 +146,49 @@ impl Step {
 mod tests {
     use super::*;
 
-    fn position(pts: i32, qts: i32, channels: &[(i64, i32)]) -> UpdatesState {
+    fn at(pts: i32, qts: i32, channels: &[(i64, i32)]) -> UpdatesState {
         let channels = channels.iter().map(|&(id, pts)| ChannelState { id, pts }).collect();
         UpdatesState { pts, qts, date: pts, seq: pts, channels }
     }
 
+    fn way() -> [UpdatesState; 4] {
+        [
+            at(1, 1, &[]),
+            at(2, 1, &[(7, 1)]),
+            at(2, 3, &[(7, 2), (8, 5)]),
+            at(2, 3, &[(7, 2), (8, 5)]),
+        ]
+    }
+
     #[test]
     fn a_step_leads_from_one_position_to_the_other() {
-        let positions = [
-            position(1, 1, &[]),
-            position(2, 1, &[(7, 1)]),
-            position(2, 3, &[(7, 2), (8, 5)]),
-            position(2, 3, &[(7, 2), (8, 5)]),
-        ];
-        let mut at = positions[0].clone();
-        for pair in positions.windows(2) {
+        let mut position = way()[0].clone();
+        for pair in way().windows(2) {
             let step = Step::between(&pair[0], &pair[1]);
             assert_eq!(step.is_empty(), pair[0] == pair[1]);
-            step.apply(&mut at);
-            assert_eq!(at, pair[1]);
+            step.apply(&mut position);
+            assert_eq!(position, pair[1]);
         }
     }
 
     #[test]
     fn a_channel_that_is_gone_is_kept() {
-        let (with, without) = (position(1, 0, &[(7, 1)]), position(1, 0, &[]));
+        let (with, without) = (at(1, 0, &[(7, 1)]), at(1, 0, &[]));
         assert!(Step::between(&with, &without).is_empty());
+    }
+
+    #[test]
+    fn a_step_is_taken_once_the_events_before_it_are_handled() {
+        let [start, first, second, _] = way();
+        let position = Position::new(start.clone());
+        position.given();
+        position.given();
+        position.note(Step::between(&start, &first));
+        position.note(Step::between(&first, &second));
+        assert!(!position.reach(1));
+        assert_eq!(position.handled(), start);
+        assert_eq!(position.ahead.borrow().len(), 1, "steps behind one event are one");
+        assert!(position.reach(2) && !position.reach(2));
+        assert_eq!(position.handled(), second);
     }
 }

@@ -70,7 +70,8 @@ impl Queue {
     /// Takes out those that have waited for too long. The time that the account is blocked is no waiting.
     pub(super) fn expired(&mut self, blocked: Option<Instant>, now: Instant) -> Vec<Job> {
         let wait = self.wait;
-        self.jobs.extract_if(.., |job| deadline(job, wait, blocked) <= now).collect()
+        let is_over = |job: &mut Job| deadline(job, wait, blocked).is_some_and(|at| at <= now);
+        self.jobs.extract_if(.., is_over).collect()
     }
 
     /// When something happens by itself: one may start again, or expires.
@@ -78,7 +79,7 @@ impl Queue {
         let starts =
             self.jobs.iter().map(|job| job.not_before.max(blocked.unwrap_or(job.not_before)));
         let starts = starts.filter(|at| *at > now);
-        starts.chain(self.jobs.iter().map(|job| deadline(job, self.wait, blocked))).min()
+        starts.chain(self.jobs.iter().filter_map(|job| deadline(job, self.wait, blocked))).min()
     }
 
     pub(super) fn drain(&mut self) -> Vec<Job> {
@@ -86,9 +87,10 @@ impl Queue {
     }
 }
 
-/// The time that an operation may not start in is not waiting in the queue.
-fn deadline(job: &Job, wait: Duration, blocked: Option<Instant>) -> Instant {
-    job.since.max(job.not_before).max(blocked.unwrap_or(job.since)) + wait
+/// The time that an operation may not start in is not waiting in the queue. What was started goes on when it can.
+fn deadline(job: &Job, wait: Duration, blocked: Option<Instant>) -> Option<Instant> {
+    let begins = job.since.max(job.not_before).max(blocked.unwrap_or(job.since));
+    (!job.had_turn).then(|| begins + wait)
 }
 
 #[cfg(test)]

@@ -27,9 +27,9 @@ use crate::telegram::CallError;
 pub(super) enum Note {
     Submitted(Job),
     /// An operation must wait for its locks: one of another lane may ask for them.
-    Waits,
+    Waits(u64),
     /// An operation has its locks: the next of its lane may ask for a permit.
-    Started(Lane),
+    Started(Lane, u64),
     /// An operation holds nothing any more.
     Ended {
         job: Job,
@@ -38,14 +38,20 @@ pub(super) enum Note {
     },
 }
 
+/// An operation that waits for its permit.
+#[derive(Clone, Copy)]
+struct Waiting {
+    passed_over: bool,
+}
+
 pub(super) struct Runner {
     core: Arc<Core>,
     notes: mpsc::UnboundedSender<Note>,
     queue: Queue,
-    /// The lanes in which an operation waits for its permit.
-    waiting: [bool; Lane::ALL.len()],
-    /// One of them has not said yet whether it must wait.
-    asking: bool,
+    /// Who waits for a permit in each lane.
+    waiting: [Option<Waiting>; Lane::ALL.len()],
+    /// The one of them that has not said yet whether it must wait.
+    asking: Option<u64>,
     running: usize,
     /// The queue was answered because the session drains.
     drained: bool,
@@ -59,8 +65,8 @@ impl Runner {
         Self {
             notes,
             queue: Queue::new(core.settings.queue_wait),
-            waiting: [false; Lane::ALL.len()],
-            asking: false,
+            waiting: [None; Lane::ALL.len()],
+            asking: None,
             running: 0,
             drained: false,
             lost: false,
@@ -110,15 +116,15 @@ impl Runner {
                 }));
                 self.queue.push(job);
             }
-            Note::Waits => self.asking = false,
-            Note::Started(lane) => {
-                self.waiting[lane as usize] = false;
-                self.asking = false;
+            Note::Waits(number) => self.has_said(number),
+            Note::Started(lane, number) => {
+                self.waiting[lane as usize] = None;
+                self.has_said(number);
             }
             Note::Ended { job, started, verdict } => {
                 if !started {
-                    self.waiting[job.terms.lane as usize] = false;
-                    self.asking = false;
+                    self.waiting[job.terms.lane as usize] = None;
+                    self.has_said(job.number);
                 }
                 self.running -= 1;
                 self.on_verdict(job, verdict);
@@ -126,11 +132,24 @@ impl Runner {
         }
     }
 
-    fn on_verdict(&mut self, job: Job, verdict: Verdict) {
+    /// The next may ask.
+    fn has_said(&mut self, number: u64) {
+        if self.asking == Some(number) {
+            self.asking = None;
+        }
+    }
+
+    fn on_verdict(&mut self, mut job: Job, verdict: Verdict) {
         let counts = &self.core.counts;
         match verdict {
-            Verdict::Busy => self.requeue(job),
-            Verdict::Paused(pause) => self.requeue_after(job, pause),
+            Verdict::Busy => {
+                job.passed_over = true;
+                self.requeue(job);
+            }
+            Verdict::Paused(pause) => {
+                (job.had_turn, job.passed_over) = (true, false);
+                self.requeue_after(job, pause);
+            }
             Verdict::Done => {
                 Counts::add(&counts.done);
                 job.finish();
@@ -196,14 +215,18 @@ impl Runner {
         let core = &self.core;
         let idle =
             core.draining.is_cancelled() || core.is_offline() || core.blocked_for().is_some();
-        if self.asking || idle {
+        if self.asking.is_some() || idle {
             return;
         }
-        let may = |lane| !self.waiting[lane as usize];
-        if let Some(job) = self.queue.take(may, !core.is_busy(), Instant::now()) {
+        let may = |lane| self.waiting[lane as usize].is_none();
+        // Who had a permit and found the session busy finds it free when he has one again.
+        let is_kept = self.waiting.iter().flatten().any(|waiting| waiting.passed_over);
+        let free = !core.is_busy() && !is_kept;
+        if let Some(job) = self.queue.take(may, free, Instant::now()) {
             self.core.queued.fetch_sub(1, Ordering::Relaxed);
-            self.waiting[job.terms.lane as usize] = true;
-            self.asking = true;
+            let waiting = Waiting { passed_over: job.passed_over && job.terms.exclusive };
+            self.waiting[job.terms.lane as usize] = Some(waiting);
+            self.asking = Some(job.number);
             self.running += 1;
             attempt::spawn(&self.core, job, self.notes.clone());
         }

@@ -5,7 +5,7 @@
 //!
 //! Updates come in batches, and the state of the stream is already that after the last of its batch. That a batch is
 //! over is seen when `next` has nothing at hand, or a new state: only then a step of the
-//! [position](super::position) is sent behind it.
+//! [position](super::position) is noted behind it.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -78,8 +78,8 @@ struct Progress {
 
 impl Progress {
     async fn new(core: &Core) -> Self {
-        // What the connection before had no room to tell is told again.
-        Self { told: core.position(), arrived: core.arrived().await }
+        let arrived = core.arrived().await;
+        Self { told: arrived.clone(), arrived }
     }
 
     /// To be called when something was taken from the stream: if its state is a new one, so is the batch.
@@ -94,18 +94,11 @@ impl Progress {
     /// Everything up to the state that has arrived was forwarded.
     fn batch_is_over(&mut self, core: &Core) {
         let step = Step::between(&self.told, &self.arrived);
-        if !step.is_empty() && core.forward(Arrived::UpTo(step)) {
+        if !step.is_empty() {
+            core.position.note(step);
             self.told.clone_from(&self.arrived);
         }
     }
-}
-
-/// What the pump gives the dispatcher.
-pub(super) enum Arrived {
-    /// Shared at once: it is large, and the channel has room for many.
-    Event(Arc<Event>),
-    /// With what came before it, the updates have come this far.
-    UpTo(Step),
 }
 
 /// Gives the session the state of the stream.
@@ -145,7 +138,7 @@ fn forward(core: &Core, event: Event) {
         return;
     }
     Counts::add(&core.counts.events_seen);
-    if !core.forward(Arrived::Event(Arc::new(event))) {
+    if !core.forward(event) {
         Counts::add(&core.counts.events_dropped);
         warn!(session = %core.id, "handlers are too slow: an event was dropped");
     }
@@ -155,17 +148,24 @@ fn forward(core: &Core, event: Event) {
 /// came is handled and nothing more will.
 pub(super) async fn dispatch(
     core: Arc<Core>,
-    mut events: mpsc::Receiver<Arrived>,
+    mut events: mpsc::Receiver<Arc<Event>>,
     mut joining: mpsc::UnboundedReceiver<Joining>,
 ) {
+    // What is handled is written after this.
+    let _settled = core.settled.clone().drop_guard();
+    let mut steps = core.position.steps();
+    let mut handled = 0;
     loop {
         tokio::select! {
             biased;
             Some(handler) = joining.recv() => core.handlers.take_up(handler).await,
-            Some(arrived) = events.recv() => match arrived {
-                Arrived::Event(event) => core.handlers.dispatch(event).await,
-                Arrived::UpTo(step) => core.handled(step),
-            },
+            Some(event) = events.recv() => {
+                core.handlers.dispatch(event).await;
+                handled += 1;
+                core.reached(handled);
+            }
+            // The core has the other end.
+            _ = steps.changed() => core.reached(handled),
             () = core.events_over.cancelled() => break,
         }
     }

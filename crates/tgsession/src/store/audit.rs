@@ -26,7 +26,9 @@ pub struct AuditLine {
 
 impl AuditLine {
     pub(crate) fn now(by: i64, what: &str, chat: i64, rows: u64, file: Option<String>) -> Self {
-        Self { at: SystemTime::now(), by, what: what.to_owned(), chat, rows, file }
+        // Before 1970 there is no time that can be written.
+        let at = SystemTime::now().max(SystemTime::UNIX_EPOCH);
+        Self { at, by, what: what.to_owned(), chat, rows, file }
     }
 
     pub(super) fn log(&self) {

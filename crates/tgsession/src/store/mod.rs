@@ -124,7 +124,7 @@ impl Store {
         }
     }
 
-    /// Forgets a session; false if there was none of this name.
+    /// Forgets a session, and what it exported with it; false if there was none of this name.
     ///
     /// # Errors
     /// If a manager has it: remove it there first; or if it cannot be written.
@@ -187,12 +187,18 @@ impl Store {
         facts::parse(&value).map(Some).ok_or_else(|| damaged(name, id))
     }
 
-    /// What a session exported, oldest first.
+    /// What a session exported, oldest first: a line for each export that was done.
     ///
     /// # Errors
-    /// If it cannot be read, or was changed by something else.
+    /// If there is none of this name, or what there is cannot be read or was changed by something else.
+    ///
+    /// # Cancel safety
+    /// It changes nothing.
     pub async fn audit(&self, name: &str) -> Result<Vec<AuditLine>, StoreError> {
         check_name(name)?;
+        if self.0.backend.get(name, Topic::Home.into()).await?.is_none() {
+            return Err(StoreError::Unknown(name.to_owned()));
+        }
         let rows = self.0.backend.load(name, Entry::AUDITS).await?;
         let line = |(id, sealed): (FactId, Vec<u8>)| {
             let value = self.unseal(name, id, &sealed)?;

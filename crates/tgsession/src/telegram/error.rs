@@ -100,7 +100,8 @@ impl From<InvocationError> for CallError {
             InvocationError::Rpc(RpcError { name, value: Some(seconds), .. })
                 if name == "SLOWMODE_WAIT" =>
             {
-                Self::SlowMode { wait: Duration::from_secs(seconds.into()) }
+                // One that names no time would be asked again without end.
+                Self::SlowMode { wait: Duration::from_secs(u64::from(seconds).max(1)) }
             }
             // Other errors have this code too, such as those of a frozen account: they name no time.
             InvocationError::Rpc(RpcError { code: 420, value: Some(seconds @ 1..), .. }) => {

@@ -2,25 +2,25 @@
 //!
 //! Rows go to a part beside the file. Every [`INTERVAL`], and whenever the export stops for a while, the part is
 //! synced and then its length is written to the store, with the place that the source has reached: a *checkpoint*.
-//! Whoever goes on after a crash cuts the part to the length of the checkpoint and reads from its place; so no row
-//! is lost, and none is there twice. At the end the part is synced, the checkpoint says that it is complete, and
-//! only then the part gets its name; last the audit is written and the checkpoint forgotten, in one step.
+//! The first is written before the first row. Whoever goes on after a crash cuts the part to the length of the
+//! checkpoint and reads from its place; so no row is lost, and none is there twice. At the end the part is synced,
+//! the checkpoint says that it is complete, and only then the part gets its name; last the audit is written and the
+//! checkpoint forgotten, in one step. A part that no checkpoint of this very export speaks of is left alone.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use grammers_session::types::PeerRef;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::{Context, Failure, Stop, Terms, Work};
+use super::checkpoint::{Checkpoint, Export};
 use super::part::{self, Part};
-use super::{Cursor, Format, Slice, Source, audit_line, used};
-use crate::store::{Entry, Fact};
+use super::{Cursor, Format, Slice, Source, audit_line, reserve, used};
+use crate::store::Fact;
 use crate::telegram::CallError;
 
 /// How far apart checkpoints are.
@@ -30,10 +30,10 @@ const BUFFER: usize = 256 * 1024;
 
 /// An export into a file: see [`ExportMessages::to_file`](super::ExportMessages::to_file).
 ///
-/// The file appears when it is whole. Until then there is a `.part` beside it; an export that was stopped in the
-/// middle, by a limit, an error or a kill, goes on where it was when the same one is submitted again for the same
-/// file. That takes a session of a [`Store`](crate::Store); without one it begins anew. A file that is there is
-/// never overwritten.
+/// The file appears when it is whole. Until then there is a `.part` beside it. An export of messages that was stopped
+/// in the middle, by a limit, an error or a kill, goes on where it was when the same one is submitted again for the
+/// same file; one of members begins anew. That takes a session of a [`Store`](crate::Store); without one the part has
+/// to be removed first. A file that is there is never overwritten.
 #[derive(Debug)]
 pub struct ToFile<S: Source> {
     source: S,
@@ -55,36 +55,59 @@ pub struct Exported {
     pub resumed_from: u64,
 }
 
+/// A part that is being written.
 #[derive(Debug)]
 struct Writing {
+    of: Export,
     part: Part,
+    /// Rows that are not in the part yet.
     buffer: Vec<u8>,
     rows: u64,
     resumed_from: u64,
     saved: Instant,
-}
-
-/// How far an export has come.
-#[derive(Debug, Serialize, Deserialize)]
-struct Checkpoint {
-    path: PathBuf,
-    by: i64,
-    described: String,
-    format: Format,
-    cursor: Cursor,
-    rows: u64,
-    bytes: u64,
-    /// All rows are there; what is left is the name.
-    complete: bool,
+    /// It was not written, and nobody knows how much of it: the next attempt begins with the last checkpoint.
+    broken: bool,
 }
 
 /// What there is to do.
 enum Begun {
-    Writing(Writing),
+    Writing(Box<Writing>),
     /// The part had got its name before the process was killed.
     Named {
         rows: u64,
     },
+}
+
+impl Writing {
+    fn new(of: Export, part: Part, buffer: Vec<u8>, rows: u64) -> Self {
+        Self { of, part, buffer, rows, resumed_from: rows, saved: Instant::now(), broken: false }
+    }
+
+    /// Writes and syncs what there is, and then says so to the store.
+    async fn save(
+        &mut self,
+        context: Context<'_>,
+        cursor: Cursor,
+        complete: bool,
+    ) -> Result<(), Failure> {
+        self.broken = true;
+        self.part.append(std::mem::take(&mut self.buffer)).await?;
+        let checkpoint = Checkpoint {
+            of: self.of.clone(),
+            part: self.part.id(),
+            cursor,
+            rows: self.rows,
+            bytes: self.part.bytes(),
+            complete,
+        };
+        context.book.write(&[checkpoint.fact(), used(context)]).await?;
+        (self.saved, self.broken) = (Instant::now(), false);
+        Ok(())
+    }
+
+    fn is_due(&self) -> bool {
+        self.saved.elapsed() >= INTERVAL || self.buffer.len() >= BUFFER
+    }
 }
 
 impl<S: Source> ToFile<S> {
@@ -96,121 +119,136 @@ impl<S: Source> ToFile<S> {
     async fn run(&mut self, context: Context<'_>) -> Result<Exported, Stop> {
         let slice = Slice::begin();
         let chat = self.source.open(context).await?;
-        if self.writing.is_none() {
-            self.path = std::path::absolute(&self.path)
-                .map_err(|source| Failure::File { path: self.path.clone(), source })?;
-            match self.begin(context).await? {
-                Begun::Writing(writing) => self.writing = Some(writing),
+        let mut writing = match self.writing.take() {
+            Some(writing) => writing,
+            None => match self.begin(context, chat).await? {
+                Begun::Writing(writing) => *writing,
                 Begun::Named { rows } => return self.conclude(context, chat, rows, rows).await,
-            }
+            },
+        };
+        match self.read(context, chat, &slice, &mut writing).await {
+            Ok(()) => self.finish(context, chat, writing).await,
+            Err(stop) => Err(self.stop(context, writing, stop).await),
         }
+    }
+
+    /// Reads page after page to the end.
+    async fn read(
+        &mut self,
+        context: Context<'_>,
+        chat: PeerRef,
+        slice: &Slice,
+        writing: &mut Writing,
+    ) -> Result<(), Stop> {
+        reserve(context, chat).await?;
         loop {
             let page = self.source.page(context, chat).await?;
-            if let Some(writing) = &mut self.writing {
-                writing.buffer.extend(self.format.rows(&page.rows));
-                writing.rows += page.rows.len() as u64;
-            }
+            writing.buffer.extend(self.format.rows(&page.rows));
+            writing.rows += page.rows.len() as u64;
             if page.is_last {
-                break;
+                return Ok(());
             }
             slice.end()?;
-            self.save_if_due(context).await?;
+            if writing.is_due() {
+                writing.save(context, self.source.cursor(), false).await?;
+            }
         }
-        self.finish(context, chat).await
+    }
+
+    /// Keeps what was read: the process may end before the export goes on.
+    async fn stop(&mut self, context: Context<'_>, mut writing: Writing, stop: Stop) -> Stop {
+        if writing.broken {
+            return stop;
+        }
+        match writing.save(context, self.source.cursor(), false).await {
+            Ok(()) => self.writing = Some(writing),
+            // Else it would read the same page again and again.
+            Err(error) if matches!(stop, Stop::Pause(_)) => return error.into(),
+            Err(error) => warn!(%error, "how far an export has come was not written"),
+        }
+        stop
     }
 
     /// Goes on where an earlier submission was, or begins.
-    async fn begin(&mut self, context: Context<'_>) -> Result<Begun, Stop> {
-        let earlier = self.earlier(context).await?;
-        if let Some(done) = earlier.as_ref().filter(|earlier| earlier.complete)
-            && part::is_finished(self.path.clone(), done.bytes).await?
+    async fn begin(&mut self, context: Context<'_>, chat: PeerRef) -> Result<Begun, Stop> {
+        self.path = std::path::absolute(&self.path)
+            .map_err(|source| Failure::File { path: self.path.clone(), source })?;
+        let of = Export {
+            path: self.path.as_os_str().as_encoded_bytes().to_owned(),
+            by: context.user,
+            chat: chat.id.bare_id_unchecked(),
+            described: self.described.clone(),
+            format: self.format,
+        };
+        if let Some(earlier) = self.earlier(context, &of).await?
+            && let Some(begun) = self.go_on(earlier).await?
         {
-            return Ok(Begun::Named { rows: done.rows });
+            return Ok(begun);
         }
         part::require_free(self.path.clone()).await?;
-        let bytes = earlier.as_ref().map_or(0, |earlier| earlier.bytes);
-        let part = Part::open(self.path.clone(), bytes).await?;
-        let saved = Instant::now();
-        Ok(Begun::Writing(match earlier {
-            Some(earlier) if part.bytes() > 0 => {
-                self.source.go_on(earlier.cursor, earlier.rows);
-                let (rows, resumed_from) = (earlier.rows, earlier.rows);
-                Writing { part, buffer: Vec::new(), rows, resumed_from, saved }
-            }
-            _ => {
-                self.source.go_on(Cursor::default(), 0);
-                let buffer = self.format.header::<S::Row>();
-                Writing { part, buffer, rows: 0, resumed_from: 0, saved }
-            }
-        }))
+        let part = Part::begin(self.path.clone()).await?;
+        self.source.go_on(Cursor::default(), 0);
+        let mut writing = Writing::new(of, part, Vec::new(), 0);
+        // Before the first row: a part that no checkpoint speaks of is nobody's.
+        writing.save(context, Cursor::default(), false).await?;
+        writing.buffer = self.format.header::<S::Row>();
+        Ok(Begun::Writing(Box::new(writing)))
     }
 
     /// How far an earlier submission has come. What another export began is not mixed with this one.
-    async fn earlier(&self, context: Context<'_>) -> Result<Option<Checkpoint>, Stop> {
-        let earlier: Option<Checkpoint> = context.book.read(self.entry()).await?;
-        let Some(earlier) = earlier.filter(|earlier| earlier.path == self.path) else {
+    async fn earlier(&self, context: Context<'_>, of: &Export) -> Result<Option<Checkpoint>, Stop> {
+        let earlier: Option<Checkpoint> = context.book.read(Export::entry(&self.path)).await?;
+        let Some(earlier) = earlier.filter(|earlier| earlier.of.path == of.path) else {
             return Ok(None);
         };
-        let Checkpoint { by, described, format, .. } = &earlier;
-        if (*by, described, *format) == (context.user, &self.described, self.format) {
+        if earlier.of == *of {
             return Ok(Some(earlier));
         }
         if !part::exists(&self.path).await? {
             return Ok(None);
         }
+        let Export { by, chat, described, format, .. } = earlier.of;
         Err(CallError::Invalid(format!(
-            "{} has the beginning of another export ({described} as {format:?}, by user {by}): go on with that \
-             one, or remove its .part",
+            "{} has the beginning of another export ({described}, chat {chat}, as {format:?}, by user {by}): go on \
+             with that one, or remove its .part",
             self.path.display(),
         ))
         .into())
     }
 
-    async fn save_if_due(&mut self, context: Context<'_>) -> Result<(), Stop> {
-        let Some(writing) = &self.writing else { return Ok(()) };
-        if writing.saved.elapsed() >= INTERVAL || writing.buffer.len() >= BUFFER {
-            self.save(context, false).await?;
+    /// `None` if what was begun is gone.
+    async fn go_on(&mut self, earlier: Checkpoint) -> Result<Option<Begun>, Failure> {
+        let Checkpoint { of, part: id, cursor, rows, bytes, complete } = earlier;
+        if complete && part::is_finished(self.path.clone(), id, bytes).await? {
+            return Ok(Some(Begun::Named { rows }));
         }
-        Ok(())
+        let (cursor, rows, bytes) = match self.source.is_resumable() {
+            true => (cursor, rows, bytes),
+            false => (Cursor::default(), 0, 0),
+        };
+        let Some(part) = Part::go_on(self.path.clone(), id, bytes).await? else {
+            return Ok(None);
+        };
+        part::require_free(self.path.clone()).await?;
+        self.source.go_on(cursor, rows);
+        let buffer = if bytes == 0 { self.format.header::<S::Row>() } else { Vec::new() };
+        Ok(Some(Begun::Writing(Box::new(Writing::new(of, part, buffer, rows)))))
     }
 
-    /// Writes and syncs what there is, and then says so to the store.
-    async fn save(&mut self, context: Context<'_>, complete: bool) -> Result<(), Failure> {
-        // Where this fails or is given up, the next begins with the checkpoint before it.
-        let Some(Writing { part, buffer, rows, resumed_from, .. }) = self.writing.take() else {
-            return Ok(());
-        };
-        let part = part.append(buffer).await?.sync().await?;
-        let checkpoint = Checkpoint {
-            path: self.path.clone(),
-            by: context.user,
-            described: self.described.clone(),
-            format: self.format,
-            cursor: self.source.cursor(),
-            rows,
-            bytes: part.bytes(),
-            complete,
-        };
-        let checkpoint = Fact::new(self.entry(), &checkpoint);
-        context.book.write(&[checkpoint, used(context)]).await?;
-        let (buffer, saved) = (Vec::new(), Instant::now());
-        self.writing = Some(Writing { part, buffer, rows, resumed_from, saved });
-        Ok(())
-    }
-
-    async fn finish(&mut self, context: Context<'_>, chat: PeerRef) -> Result<Exported, Stop> {
-        self.source.settle();
-        self.save(context, true).await?;
-        let Some(Writing { part, rows, resumed_from, .. }) = self.writing.take() else {
-            return Err(Failure::Interrupted("its file is gone").into());
-        };
-        part.finish().await?;
-        self.conclude(context, chat, rows, resumed_from).await
+    async fn finish(
+        &mut self,
+        context: Context<'_>,
+        chat: PeerRef,
+        mut writing: Writing,
+    ) -> Result<Exported, Stop> {
+        writing.save(context, self.source.cursor(), true).await?;
+        writing.part.finish().await?;
+        self.conclude(context, chat, writing.rows, writing.resumed_from).await
     }
 
     /// The file is there: what is left is to say so.
     async fn conclude(
-        &mut self,
+        &self,
         context: Context<'_>,
         chat: PeerRef,
         rows: u64,
@@ -218,19 +256,10 @@ impl<S: Source> ToFile<S> {
     ) -> Result<Exported, Stop> {
         let file = self.path.display().to_string();
         let line = audit_line(&self.source, context, chat, rows, Some(file));
-        context.book.audit(&line, vec![Fact::none(self.entry()), used(context)]).await?;
+        let forgotten = Fact::none(Export::entry(&self.path));
+        context.book.audit(&line, vec![forgotten, used(context)]).await?;
         Ok(Exported { path: self.path.clone(), rows, resumed_from })
     }
-
-    fn entry(&self) -> Entry {
-        Entry::Checkpoint(number_of(&self.path))
-    }
-}
-
-/// A number that stands for a path, in every process.
-fn number_of(path: &Path) -> i64 {
-    let [a, b, c, d, e, f, g, h, ..] = Sha256::digest(path.as_os_str().as_encoded_bytes()).0;
-    i64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl<S: Source> Work for ToFile<S> {
@@ -241,17 +270,6 @@ impl<S: Source> Work for ToFile<S> {
     }
 
     fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<Exported, Stop>> {
-        async move {
-            let stop = match self.run(context).await {
-                Ok(exported) => return Ok(exported),
-                Err(stop) => stop,
-            };
-            // So that nothing is read again if the process ends before it goes on.
-            if let Err(error) = self.save(context, false).await {
-                warn!(%error, "how far an export has come was not written");
-            }
-            Err(stop)
-        }
-        .boxed()
+        self.run(context).boxed()
     }
 }

@@ -8,6 +8,7 @@ use grammers_client::tl;
 use grammers_session::types::PeerRef;
 use serde::Serialize;
 use tl::enums;
+use tracing::warn;
 
 use super::super::{Context, Kind, Stop, Terms, Work};
 use super::format::Cell;
@@ -87,6 +88,10 @@ impl ExportMembers {
         let ids = page.participants.iter().filter_map(participant);
         let new = ids.filter(|id| self.seen.insert(*id));
         let rows = new.filter_map(|id| users.remove(&id)).collect();
+        if read == 0 && self.offset < page.count {
+            // Of large groups it shows a part only.
+            warn!(read = self.offset, of = page.count, "Telegram shows no more of the members");
+        }
         Ok(Page { rows, is_last: read == 0 || self.offset >= page.count })
     }
 }
@@ -169,7 +174,10 @@ impl Source for ExportMembers {
         self.seen.clear();
     }
 
-    fn settle(&mut self) {}
+    /// The list moves meanwhile, and is short: whoever goes on later begins anew.
+    fn is_resumable(&self) -> bool {
+        false
+    }
 }
 
 impl Work for ExportMembers {

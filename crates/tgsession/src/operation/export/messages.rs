@@ -1,7 +1,5 @@
 //! What was said in a chat.
 
-use std::sync::Arc;
-
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use grammers_client::tl;
@@ -12,13 +10,11 @@ use tl::enums;
 use super::super::{Context, Kind, Stop, Terms, Work};
 use super::format::Cell;
 use super::{Cursor, Format, Page, Row, Source, ToFile, channel, read, unexpected, used};
-use crate::limits::{Allowance, PacedCall, Quota};
+use crate::limits::{PacedCall, Quota, Reserved};
 use crate::telegram::{CallError, Target};
 
 /// Telegram's limit of one page.
 const PAGE: u32 = 100;
-/// How many messages are reserved at once of the day's: each reservation is written before it is used.
-const BLOCK: u32 = 10 * PAGE;
 
 /// Reads what was said in a group or channel that the account is in, oldest first.
 #[derive(Debug)]
@@ -29,7 +25,8 @@ pub struct ExportMessages {
     read: u64,
     /// The number of the last one.
     last: i32,
-    reserved: Option<Reserved>,
+    /// How many there are in the chat, as far as Telegram has said.
+    total: u64,
     rows: Vec<Post>,
 }
 
@@ -61,24 +58,11 @@ impl Row for Post {
     }
 }
 
-/// Messages that may be read today. What is left is given back, whatever happens.
-#[derive(Debug)]
-struct Reserved {
-    allowance: Arc<Allowance>,
-    left: u32,
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        self.allowance.quotas.settle(Quota::PostsRead, self.left);
-    }
-}
-
 impl ExportMessages {
     /// The messages of this group or channel.
     pub fn of(channel: impl Into<Target>) -> Self {
         let channel = channel.into();
-        Self { channel, limit: u64::MAX, read: 0, last: 0, reserved: None, rows: Vec::new() }
+        Self { channel, limit: u64::MAX, read: 0, last: 0, total: u64::MAX, rows: Vec::new() }
     }
 
     /// So many messages at most, the oldest ones.
@@ -93,47 +77,59 @@ impl ExportMessages {
         ToFile::new(self, path.into(), format)
     }
 
-    /// What may be read of the day, in blocks: each is known to the store before it is used.
-    async fn reserve(&mut self, context: Context<'_>) -> Result<u32, Stop> {
-        if let Some(reserved) = self.reserved.as_ref().filter(|reserved| reserved.left > 0) {
-            return Ok(reserved.left);
+    /// The right to read so many of the day's at most, known to the store before it is used. `None` where the day's
+    /// are used up, and nothing more is known to be there.
+    async fn reserve(&self, context: Context<'_>, n: u32) -> Result<Option<Reserved>, Stop> {
+        let quotas = &context.allowance.quotas;
+        let reserved = match quotas.reserve_posts(n) {
+            Ok(reserved) => reserved,
+            Err(_) if self.read >= self.total => return Ok(None),
+            Err(exceeded) => return Err(exceeded.into()),
+        };
+        if !quotas.is_unlimited(Quota::PostsRead) {
+            context.book.write(&[used(context)]).await?;
         }
-        let wanted = u64::from(BLOCK).min(self.limit - self.read) as u32;
-        let left = context.allowance.quotas.reserve_posts(wanted)?;
-        self.reserved = Some(Reserved { allowance: Arc::clone(context.allowance), left });
-        context.book.write(&[used(context)]).await?;
-        Ok(left)
+        Ok(Some(reserved))
     }
 
     async fn read_page(&mut self, context: Context<'_>, chat: PeerRef) -> Result<Page<Post>, Stop> {
-        if self.read == self.limit {
-            return Ok(Page { rows: Vec::new(), is_last: true });
+        let end = Page { rows: Vec::new(), is_last: true };
+        let wanted = u64::from(PAGE).min(self.limit - self.read) as u32;
+        if wanted == 0 {
+            return Ok(end);
         }
-        let allowed = self.reserve(context).await?;
         context.take(PacedCall::History)?;
-        let n = u64::from(PAGE.min(allowed)).min(self.limit - self.read) as u32;
-        let rows = history_after(context, chat, self.last, n).await?;
-        // A server that brings more than was asked for would make more of the day than there is.
-        let read = (rows.len() as u32).min(n);
-        if let Some(reserved) = &mut self.reserved {
-            reserved.left -= read;
-        }
-        self.read += u64::from(read);
-        let Some(last) = rows.last() else {
-            return Ok(Page { rows, is_last: true });
-        };
-        self.last = last.id;
+        let Some(mut reserved) = self.reserve(context, wanted).await? else { return Ok(end) };
+        let History { total, messages } =
+            history_after(context, chat, self.last, reserved.left()).await?;
+        // Whatever a server brings, an export moves forward, and ends.
+        let mut messages: Vec<_> = messages.into_iter().filter(|m| m.id() > self.last).collect();
+        messages.sort_unstable_by_key(enums::Message::id);
+        messages.dedup_by_key(|message| message.id());
+        messages.truncate(reserved.left() as usize);
+        let Some(last) = messages.last().map(enums::Message::id) else { return Ok(end) };
+        let rows: Vec<Post> = messages.into_iter().filter_map(post).collect();
+        reserved.spend(rows.len() as u32);
+        (self.last, self.total) = (last, total.unwrap_or(self.total));
+        self.read += rows.len() as u64;
         Ok(Page { rows, is_last: self.read == self.limit })
     }
 }
 
-/// The page of up to `n` messages after number `last`, oldest first; empty at the end.
+/// A page of a chat's history.
+struct History {
+    /// How many messages there are in the chat, if that is said.
+    total: Option<u64>,
+    messages: Vec<enums::Message>,
+}
+
+/// The page of up to `n` messages after number `last`; empty at the end.
 async fn history_after(
     context: Context<'_>,
     chat: PeerRef,
     last: i32,
     n: u32,
-) -> Result<Vec<Post>, Stop> {
+) -> Result<History, Stop> {
     let request = tl::functions::messages::GetHistory {
         peer: chat.into(),
         // The window ends just below this number, and is moved up by a page.
@@ -146,24 +142,18 @@ async fn history_after(
         hash: 0,
     };
     let answer = context.client.invoke(&request).await.map_err(CallError::from)?;
-    let messages = match answer {
-        enums::messages::Messages::Messages(all) => all.messages,
-        enums::messages::Messages::Slice(slice) => slice.messages,
-        enums::messages::Messages::ChannelMessages(slice) => slice.messages,
+    let (total, messages) = match answer {
+        enums::messages::Messages::Messages(all) => (None, all.messages),
+        enums::messages::Messages::Slice(slice) => (Some(slice.count), slice.messages),
+        enums::messages::Messages::ChannelMessages(slice) => (Some(slice.count), slice.messages),
         enums::messages::Messages::NotModified(_) => {
             return Err(unexpected("messages.getHistory").into());
         }
     };
-    // Whatever a server brings, an export moves forward, and ends.
-    let mut posts: Vec<Post> =
-        messages.into_iter().filter_map(post).filter(|post| post.id > last).collect();
-    posts.sort_unstable_by_key(|post| post.id);
-    posts.dedup_by_key(|post| post.id);
-    posts.truncate(n as usize);
-    Ok(posts)
+    Ok(History { total: total.and_then(|n| n.try_into().ok()), messages })
 }
 
-/// Service messages (somebody joined) count as read, and are left out only where they have no number.
+/// A service message (somebody joined) is a row without a text; one that is deleted is none.
 fn post(message: enums::Message) -> Option<Post> {
     let from = |peer| match peer {
         Some(enums::Peer::User(user)) => Some(user.user_id),
@@ -218,8 +208,8 @@ impl Source for ExportMessages {
         (self.last, self.read) = (last, rows);
     }
 
-    fn settle(&mut self) {
-        self.reserved = None;
+    fn is_resumable(&self) -> bool {
+        true
     }
 }
 

@@ -4,6 +4,7 @@
 //! after a failure or a pause goes on with the page that was not read. Each page takes a token of the account's
 //! pace, and every [`SLICE`] an export lets others have its permit.
 
+mod checkpoint;
 mod file;
 mod format;
 mod members;
@@ -69,9 +70,9 @@ pub trait Source: Send + Sync + 'static {
     #[doc(hidden)]
     fn go_on(&mut self, cursor: Cursor, rows: u64);
 
-    /// Gives back what is reserved.
+    /// Whether an export that was stopped can go on from its cursor in another process.
     #[doc(hidden)]
-    fn settle(&mut self);
+    fn is_resumable(&self) -> bool;
 }
 
 /// What a source read at once.
@@ -107,6 +108,7 @@ async fn read<S: Source>(
 ) -> Result<Vec<S::Row>, Stop> {
     let slice = Slice::begin();
     let chat = source.open(context).await?;
+    reserve(context, chat).await?;
     loop {
         let page = source.page(context, chat).await?;
         rows.extend(page.rows);
@@ -115,7 +117,6 @@ async fn read<S: Source>(
         }
         slice.end()?;
     }
-    source.settle();
     let line = audit_line(source, context, chat, rows.len() as u64, None);
     context.book.audit(&line, vec![used(context)]).await?;
     Ok(std::mem::take(rows))
@@ -136,17 +137,26 @@ fn used(context: Context<'_>) -> Fact {
     Fact::used(&context.allowance.quotas.used())
 }
 
-/// The group or channel behind a target; it counts as one of the day's.
+/// The group or channel behind a target.
 async fn channel(context: Context<'_>, target: &mut Target) -> Result<PeerRef, Stop> {
     let name = target.to_string();
     let peer = context.resolve(target).await?;
     if peer.id.kind() != PeerKind::Channel {
         return Err(CallError::Invalid(format!("{name} is not a group or channel")).into());
     }
-    if context.allowance.quotas.reserve_chat(peer.id.bare_id_unchecked())? {
-        context.book.write(&[used(context)]).await?;
-    }
     Ok(peer)
+}
+
+/// The chat counts as one of the day's, which is known before anything is read from it.
+async fn reserve(context: Context<'_>, chat: PeerRef) -> Result<(), Stop> {
+    let (quotas, chat) = (&context.allowance.quotas, chat.id.bare_id_unchecked());
+    if quotas.reserve_chat(chat)?
+        && let Err(error) = context.book.write(&[used(context)]).await
+    {
+        quotas.release_chat(chat);
+        return Err(error.into());
+    }
+    Ok(())
 }
 
 fn unexpected(method: &str) -> CallError {

@@ -1,20 +1,48 @@
 //! The file of an export before it is whole: what is written is put in its place only at the end.
 
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::super::Failure;
 use crate::store::private_file;
 
+/// How often, and how far apart, somebody else's lock is asked for: the work of an operation that was cancelled ends
+/// a moment after it.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// A file beside the one that it is to be. Whoever has it has its lock, so that nobody else writes it.
 #[derive(Debug)]
 pub(super) struct Part {
-    file: File,
+    file: Arc<File>,
+    id: FileId,
     path: PathBuf,
     target: PathBuf,
     bytes: u64,
+}
+
+/// Which file it is, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileId(u64, u64);
+
+impl FileId {
+    #[cfg(unix)]
+    fn of(file: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self(file.dev(), file.ino())
+    }
+
+    /// Elsewhere a file is known by its name alone.
+    #[cfg(not(unix))]
+    fn of(_: &Metadata) -> Self {
+        Self(0, 0)
+    }
 }
 
 fn part_of(target: &Path) -> PathBuf {
@@ -23,25 +51,54 @@ fn part_of(target: &Path) -> PathBuf {
     name.into()
 }
 
+fn taken() -> io::Error {
+    let why = "it is the beginning of another export: go on with that one, or remove it";
+    io::Error::new(ErrorKind::AlreadyExists, why)
+}
+
 impl Part {
-    /// Opens the part of a file with its first `bytes`, or anew where there are fewer.
-    pub(super) async fn open(target: PathBuf, bytes: u64) -> Result<Self, Failure> {
+    /// Opens the part of a file that nobody has begun.
+    pub(super) async fn begin(target: PathBuf) -> Result<Self, Failure> {
         let path = part_of(&target);
         blocking(path.clone(), move || {
-            let mut file = private_file(&path)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(io::Error::new(ErrorKind::WouldBlock, "another export writes it"));
-                }
-                Err(TryLockError::Error(error)) => return Err(error),
+            let file = lock(&path)?;
+            match file.metadata()?.len() {
+                0 => Self::new(file, path, target, 0),
+                _ => Err(taken()),
             }
-            let bytes = if file.metadata()?.len() < bytes { 0 } else { bytes };
-            file.set_len(bytes)?;
-            file.seek(SeekFrom::Start(bytes))?;
-            Ok(Self { file, path, target, bytes })
         })
         .await
+    }
+
+    /// Opens the part that was begun as this file, cut to its first `bytes`; `None` if it is gone.
+    pub(super) async fn go_on(
+        target: PathBuf,
+        id: FileId,
+        bytes: u64,
+    ) -> Result<Option<Self>, Failure> {
+        let path = part_of(&target);
+        blocking(path.clone(), move || {
+            if !fs::exists(&path)? {
+                return Ok(None);
+            }
+            let file = lock(&path)?;
+            let found = file.metadata()?;
+            if FileId::of(&found) != id || found.len() < bytes {
+                return Err(taken());
+            }
+            file.set_len(bytes)?;
+            Self::new(file, path, target, bytes).map(Some)
+        })
+        .await
+    }
+
+    fn new(file: File, path: PathBuf, target: PathBuf, bytes: u64) -> io::Result<Self> {
+        let id = FileId::of(&file.metadata()?);
+        Ok(Self { file: Arc::new(file), id, path, target, bytes })
+    }
+
+    pub(super) fn id(&self) -> FileId {
+        self.id
     }
 
     /// How long it is.
@@ -49,46 +106,93 @@ impl Part {
         self.bytes
     }
 
-    pub(super) async fn append(mut self, bytes: Vec<u8>) -> Result<Self, Failure> {
-        blocking(self.path.clone(), move || {
-            self.file.write_all(&bytes)?;
-            self.bytes += bytes.len() as u64;
-            Ok(self)
-        })
-        .await
+    /// Appends, and makes sure that all of it outlives the machine's power.
+    pub(super) async fn append(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
+        let (file, at) = (Arc::clone(&self.file), self.bytes);
+        let appended = blocking(self.path.clone(), move || {
+            let mut file = &*file;
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            Ok(bytes.len() as u64)
+        });
+        self.bytes += appended.await?;
+        Ok(())
     }
 
-    /// What was written outlives the machine's power.
-    pub(super) async fn sync(self) -> Result<Self, Failure> {
-        blocking(self.path.clone(), move || {
-            self.file.sync_all()?;
-            Ok(self)
-        })
-        .await
-    }
-
-    /// Puts it in its place, where there is nothing yet, or itself from an attempt that was killed.
+    /// Puts it in its place, where there is nothing yet.
     pub(super) async fn finish(self) -> Result<(), Failure> {
-        blocking(self.target.clone(), move || {
-            match fs::hard_link(&self.path, &self.target) {
+        let Self { file, path, target, .. } = self;
+        blocking(target.clone(), move || {
+            match fs::hard_link(&path, &target) {
                 Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
-                // Not every file system has links: here only an export of the same moment is overwritten.
-                Err(_) => fs::rename(&self.path, &self.target)?,
+                Err(error) if has_no_links(&error) => {
+                    must_be_free(&target)?;
+                    fs::rename(&path, &target)?;
+                }
+                Err(error) => return Err(error),
             }
-            sync_directory(&self.target)?;
-            remove_if_there(&self.path)
+            sync_directory(&target)?;
+            remove_if_there(&path)?;
+            // Its lock last.
+            drop(file);
+            Ok(())
         })
         .await
     }
 }
 
-/// Whether the file is there and of this length; what is left of its part is removed then.
-pub(super) async fn is_finished(target: PathBuf, bytes: u64) -> Result<bool, Failure> {
+/// Not every file system has links.
+fn has_no_links(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied)
+}
+
+/// Opens a file and takes its lock. One that has another name is somebody's finished file: only its name as a part
+/// is removed.
+fn lock(path: &Path) -> io::Result<File> {
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+        return Err(taken());
+    }
+    if fs::metadata(path).is_ok_and(|found| names(&found) > 1) {
+        fs::remove_file(path)?;
+    }
+    let file = private_file(path)?;
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) if is_still(path, &file)? => return Ok(file),
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Err(io::Error::new(ErrorKind::WouldBlock, "another export writes it"))
+}
+
+/// Whether the file still has this name: whoever had the lock may have finished it.
+fn is_still(path: &Path, file: &File) -> io::Result<bool> {
+    let found = fs::metadata(path);
+    let locked = file.metadata()?;
+    Ok(found.is_ok_and(|found| FileId::of(&found) == FileId::of(&locked)) && names(&locked) == 1)
+}
+
+#[cfg(unix)]
+fn names(file: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(file)
+}
+
+#[cfg(not(unix))]
+fn names(_: &Metadata) -> u64 {
+    1
+}
+
+/// Whether the file is there, and is what was to be put there; what is left of its part is removed then.
+pub(super) async fn is_finished(target: PathBuf, id: FileId, bytes: u64) -> Result<bool, Failure> {
     blocking(target.clone(), move || {
-        let is_it = fs::metadata(&target).is_ok_and(|file| file.len() == bytes);
-        if is_it {
-            remove_if_there(&part_of(&target))?;
+        let is_it = fs::metadata(&target)
+            .is_ok_and(|found| FileId::of(&found) == id && found.len() == bytes);
+        let part = part_of(&target);
+        if is_it && fs::metadata(&part).is_ok_and(|found| FileId::of(&found) == id) {
+            remove_if_there(&part)?;
         }
         Ok(is_it)
     })
@@ -103,15 +207,18 @@ pub(super) async fn exists(target: &Path) -> Result<bool, Failure> {
 
 /// Fails if there is something under this name.
 pub(super) async fn require_free(target: PathBuf) -> Result<(), Failure> {
-    blocking(target.clone(), move || match fs::symlink_metadata(&target) {
+    blocking(target.clone(), move || must_be_free(&target)).await
+}
+
+fn must_be_free(target: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(target) {
         Ok(_) => Err(io::Error::new(
             ErrorKind::AlreadyExists,
             "there is such a file: remove it, or choose another name",
         )),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-    })
-    .await
+    }
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
