@@ -1,39 +1,129 @@
-//! A loopback Telegram for clients in other languages: one account, a friend, and a group.
+//! A loopback Telegram for clients in other languages: an account, a friend, and places to write to.
 //!
 //! ```text
 //! cargo run --example loopback
 //! ```
 //!
-//! The first line of standard output is a JSON object: `{"host":..,"port":..,"dc":..,"user":..,"key":..}`,
-//! the key in hexadecimal. Then each line of standard input is a message that the friend writes to the
-//! account; the answer on standard output is how many messages the server has accepted from the account.
+//! The accounts are alice, bob and carol. Alice is an admin of the group `room` and a member of the group `slow` (one
+//! message in 30 s) and of the broadcast channel `news`; bob is alone in the group `closed`. Nobody sends more than 20
+//! messages a minute.
+//!
+//! The first line of standard output is a JSON object: where the server listens, alice's number, the keys of the
+//! accounts in hexadecimal, and the RSA key (PKCS #1 in PEM) for clients that make their own, which is alice's then.
+//! Each line of standard input is answered with another: how many messages the server has accepted and how many keys
+//! clients have made, or what is wrong with the line. A line is a message that bob writes to alice, or begins with a
+//! slash:
+//!
+//! ```text
+//! /count                                does nothing: for the answer
+//! /lose 2                               the next two updates to alice are lost
+//! /double 2                             the next two updates to alice come twice
+//! /swap 2                               two updates to alice change places with the ones after them
+//! /role room member                     what alice is there: creator, admin, member, banned or none
+//! /revoke alice SESSION_REVOKED         ends an account's keys
+//! /restart                              closes every connection, and begins again with another salt
+//! ```
+//!
 //! The server ends with its standard input.
 
-use tgtest::{Channel, Telegram};
+use std::time::Duration;
+
+use tgtest::{Channel, Method, Role, Telegram, UpdateFault, UserId};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+type Error = Box<dyn std::error::Error>;
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Error> {
+    let telegram = world().await?;
+    println!("{}", introduction(&telegram)?);
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        let answer = match obey(&telegram, &line).await {
+            Ok(()) => {
+                format!(r#"{{"sent":{},"keys":{}}}"#, telegram.sent().len(), telegram.keys_made())
+            }
+            Err(error) => format!(r#"{{"error":{:?}}}"#, error.to_string()),
+        };
+        println!("{answer}");
+    }
+    Ok(())
+}
+
+async fn world() -> Result<Telegram, Error> {
+    let slow = Channel::group("slow").slow_mode(Duration::from_secs(30));
     let telegram = Telegram::builder()
         .account("alice")
         .account("bob")
+        .account("carol")
         .channel(Channel::group("room").admin("alice").member("bob").messages(120))
+        .channel(slow.creator("bob").member("alice"))
+        .channel(Channel::broadcast("news").creator("bob").member("alice").messages(3))
+        .channel(Channel::group("closed").creator("bob").messages(3))
+        .limit(Method::SEND_MESSAGE, 20, Duration::from_secs(60))
+        .new_keys_are("alice")
         .start()
         .await?;
-    let (Some(alice), Some(bob)) = (telegram.account("alice"), telegram.account("bob")) else {
-        return Err("they were built".into());
-    };
-    let key: String = alice.key().iter().map(|byte| format!("{byte:02x}")).collect();
-    println!(
-        r#"{{"host":"{}","port":{},"dc":2,"user":{},"key":"{key}"}}"#,
+    Ok(telegram)
+}
+
+fn introduction(telegram: &Telegram) -> Result<String, Error> {
+    let keys: Vec<String> = telegram
+        .accounts()
+        .map(|account| {
+            let key: String = account.key().iter().map(|byte| format!("{byte:02x}")).collect();
+            format!(r#""{}":"{key}""#, account.username())
+        })
+        .collect();
+    Ok(format!(
+        r#"{{"host":"{}","port":{},"dc":2,"user":{},"keys":{{{}}},"rsa":"{}"}}"#,
         telegram.address().ip(),
         telegram.address().port(),
-        alice.id(),
-    );
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = lines.next_line().await? {
-        telegram.push_message(alice.id(), bob.id(), &line);
-        println!("{}", telegram.sent().len());
+        user(telegram, "alice")?,
+        keys.join(","),
+        telegram.rsa_public_key().pem.replace('\n', r"\n"),
+    ))
+}
+
+async fn obey(telegram: &Telegram, line: &str) -> Result<(), Error> {
+    let (alice, bob) = (user(telegram, "alice")?, user(telegram, "bob")?);
+    let Some(command) = line.strip_prefix('/') else {
+        telegram.push_message(alice, bob, line);
+        return Ok(());
+    };
+    match *command.split(' ').collect::<Vec<_>>() {
+        ["count"] => {}
+        ["lose", n] => inject(telegram, UpdateFault::lose(), n)?,
+        ["double", n] => inject(telegram, UpdateFault::duplicate(), n)?,
+        ["swap", n] => inject(telegram, UpdateFault::swap(), n)?,
+        ["role", channel, name] => {
+            let channel = telegram.channel(channel).ok_or("there is no such channel")?;
+            telegram.set_role(channel, alice, role(name)?);
+        }
+        ["revoke", name, error] => drop(telegram.revoke_as(user(telegram, name)?, error)),
+        ["restart"] => telegram.restart().await?,
+        _ => return Err("there is no such command".into()),
     }
     Ok(())
+}
+
+fn inject(telegram: &Telegram, fault: UpdateFault, times: &str) -> Result<(), Error> {
+    let alice = user(telegram, "alice")?;
+    telegram.inject_update_fault(fault.to(alice).times(times.parse()?));
+    Ok(())
+}
+
+fn role(name: &str) -> Result<Option<Role>, Error> {
+    Ok(Some(match name {
+        "creator" => Role::Creator,
+        "admin" => Role::Admin,
+        "member" => Role::Member,
+        "banned" => Role::Banned,
+        "none" => return Ok(None),
+        _ => return Err("there is no such role".into()),
+    }))
+}
+
+fn user(telegram: &Telegram, name: &str) -> Result<UserId, Error> {
+    Ok(telegram.user(name).ok_or("there is no such user")?)
 }

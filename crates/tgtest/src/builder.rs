@@ -27,6 +27,7 @@ pub struct Builder {
     channels: Vec<Channel>,
     longest_difference: Option<usize>,
     limits: Vec<Limit>,
+    new_keys_are: Option<String>,
 }
 
 #[derive(Debug)]
@@ -132,6 +133,9 @@ pub enum StartError {
     /// A channel has messages and nobody who could have written them.
     #[error("channel {0} has messages but no members")]
     NobodyWrote(String),
+    /// New keys are to belong to an account that the world has not.
+    #[error("new keys are to belong to {0}, but there is no such account")]
+    UnknownOwner(String),
     /// The port cannot be listened on.
     #[error("cannot listen on 127.0.0.1:{port}")]
     Listen {
@@ -209,6 +213,16 @@ impl Builder {
         self
     }
 
+    /// A key that a client makes by itself belongs to this account from the start, as if the client had signed in. If
+    /// nothing is said it is nobody's, and calls with it are refused with 401 `AUTH_KEY_UNREGISTERED`.
+    ///
+    /// For clients that can be told the server's [RSA key](Telegram::rsa_public_key).
+    #[must_use]
+    pub fn new_keys_are(mut self, username: &str) -> Self {
+        self.new_keys_are = Some(username.to_owned());
+        self
+    }
+
     /// Starts the server.
     ///
     /// # Errors
@@ -219,6 +233,7 @@ impl Builder {
     pub async fn start(mut self) -> Result<Telegram, StartError> {
         let Self { port, longest_difference, .. } = self;
         let limits = Limits::new(std::mem::take(&mut self.limits));
+        let new_keys_are = self.new_keys_are.take();
         let (world, with_accounts) = self.world()?;
         let listen = |source| StartError::Listen { port, source };
         let listener = listener::listen(port).map_err(listen)?;
@@ -241,6 +256,12 @@ impl Builder {
                 port: address.port(),
             };
             accounts.insert(username, account);
+        }
+        if let Some(username) = new_keys_are {
+            let Some(owner) = accounts.get(&username) else {
+                return Err(StartError::UnknownOwner(username));
+            };
+            state.new_keys_are = Some(owner.id);
         }
         Ok(Telegram::run(listener, state, accounts))
     }

@@ -13,11 +13,13 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::methods::{self, Fate};
+use crate::mtproto::handshake::Handshake;
+use crate::mtproto::plain::{self, NO_KEY};
 use crate::mtproto::session::{Answer, Broken, Call, Session};
 use crate::mtproto::transport::{Frame, Transport};
 use crate::state::{Command, Shared};
 
-/// Telegram's answer to a key it does not know.
+/// Telegram's answer to a key it does not know, and to one that it will not make.
 const UNKNOWN_KEY: i32 = -404;
 
 /// Serves a connection until either side closes it.
@@ -29,6 +31,7 @@ pub(crate) async fn serve(state: Shared, stream: TcpStream) {
         commands,
         received: Vec::with_capacity(4096),
         transport: None,
+        handshake: Handshake::default(),
         client: None,
         late: FuturesUnordered::new(),
     };
@@ -46,6 +49,7 @@ struct Connection {
     commands: mpsc::UnboundedSender<Command>,
     received: Vec<u8>,
     transport: Option<Transport>,
+    handshake: Handshake,
     client: Option<Client>,
     /// Answers that a fault holds up.
     late: FuturesUnordered<Pin<Box<dyn Future<Output = Late> + Send>>>,
@@ -152,6 +156,9 @@ impl Connection {
         let Some(key_id) = packet.first_chunk().map(|id| i64::from_le_bytes(*id)) else {
             return Err(Closed::Broken("a packet without a key id"));
         };
+        if key_id == NO_KEY {
+            return self.on_plain(packet).await;
+        }
         if self.client.as_ref().is_none_or(|c| c.session.key_id() != key_id) {
             self.on_key(key_id).await?;
         }
@@ -168,15 +175,27 @@ impl Connection {
         Ok(())
     }
 
+    /// A message that is not encrypted: a client that has no key makes one.
+    async fn on_plain(&mut self, packet: &[u8]) -> Result<(), Closed> {
+        if self.is_swallowed() {
+            return Ok(());
+        }
+        let Self { handshake, state, .. } = self;
+        let answer = plain::read(packet)
+            .and_then(|question| handshake.answer(question, |key| state.lock().take_new_key(key)));
+        match answer {
+            Ok(answer) => self.write(&plain::write(&answer)).await,
+            Err(broken) => {
+                self.write_unknown_key().await?;
+                Err(broken.into())
+            }
+        }
+    }
+
     /// A client shows its key. One that another connection is using is lost to both.
     async fn on_key(&mut self, key_id: i64) -> Result<(), Closed> {
         let Some(key) = self.state.lock().key(key_id) else {
-            let mut out = Vec::new();
-            if let Some(transport) = &mut self.transport {
-                transport.pack_error(UNKNOWN_KEY, &mut out);
-                transport.conceal(&mut out);
-            }
-            self.stream.write_all(&out).await?;
+            self.write_unknown_key().await?;
             return Err(Closed::UnknownKey);
         };
         let (number, older) = self.state.lock().connect(key_id, self.commands.clone());
@@ -261,20 +280,28 @@ impl Connection {
     }
 
     async fn flush(&mut self) -> Result<(), Closed> {
-        let (Some(client), Some(transport)) = (&mut self.client, &mut self.transport) else {
-            return Ok(());
-        };
-        let Some(packet) = client.session.flush() else {
-            return Ok(());
-        };
-        let is_swallowed = self.state.lock().swallows(client.session.key_id());
-        if !is_swallowed {
-            let mut out = Vec::with_capacity(packet.len() + 16);
-            transport.pack(&packet, &mut out);
-            transport.conceal(&mut out);
-            self.stream.write_all(&out).await?;
+        match self.client.as_mut().and_then(|client| client.session.flush()) {
+            Some(packet) if !self.is_swallowed() => self.write(&packet).await,
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    async fn write(&mut self, packet: &[u8]) -> Result<(), Closed> {
+        let mut out = Vec::with_capacity(packet.len() + 16);
+        if let Some(transport) = &mut self.transport {
+            transport.pack(packet, &mut out);
+            transport.conceal(&mut out);
+        }
+        Ok(self.stream.write_all(&out).await?)
+    }
+
+    async fn write_unknown_key(&mut self) -> Result<(), Closed> {
+        let mut out = Vec::new();
+        if let Some(transport) = &mut self.transport {
+            transport.pack_error(UNKNOWN_KEY, &mut out);
+            transport.conceal(&mut out);
+        }
+        Ok(self.stream.write_all(&out).await?)
     }
 }
 

@@ -28,9 +28,16 @@
 //!
 //! # How it is built
 //!
-//! `mtproto` knows packets and sessions but no method; `methods` know the world but no packet; `connection`
-//! joins the two, and `listener` owns the connections. `world`, `fault`, `update_fault`, `limit` and `journal`
-//! are plain data, behind one lock in `state`; `push` tells the clients what happens in the world.
+//! `mtproto` knows packets, sessions and how keys are made, but no method; `methods` know the world but no
+//! packet; `connection` joins the two, and `listener` owns the connections. `world`, `fault`, `update_fault`,
+//! `limit` and `journal` are plain data, behind one lock in `state`; `push` tells the clients what happens in the
+//! world.
+//!
+//! # Keys
+//!
+//! An [`Account`] has a key, and whoever is given it is signed in. A client may also make a key of its own, as it does
+//! with Telegram, if it can be told another RSA key than Telegram's: [`Telegram::rsa_public_key`]. Such a key is
+//! nobody's, or the account's that [`Builder::new_keys_are`] names.
 //!
 //! # What can go wrong
 //!
@@ -64,6 +71,7 @@ pub use account::Account;
 pub use builder::{Builder, Channel, StartError};
 pub use fault::{Fault, Method};
 pub use journal::{Request, Sent, Watch};
+pub use mtproto::handshake::rsa::RsaPublicKey;
 pub use server::Telegram;
 pub use update_fault::UpdateFault;
 pub use world::{ChannelId, Role, UserId};

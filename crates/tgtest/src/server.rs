@@ -13,6 +13,7 @@ use crate::builder::Builder;
 use crate::fault::{Fault, Method};
 use crate::journal::{Request, Sent, Watch};
 use crate::listener::Port;
+use crate::mtproto::handshake::rsa::RsaPublicKey;
 use crate::state::{Shared, State};
 use crate::update_fault::UpdateFault;
 use crate::world::{ChannelId, Role, UserId};
@@ -56,6 +57,12 @@ impl Telegram {
     /// Every account, by user name.
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
         self.accounts.values()
+    }
+
+    /// The RSA key that a client must know to make its own key with the server, instead of being given an
+    /// [account's](Account::key). Whose such keys are is said by [`Builder::new_keys_are`].
+    pub fn rsa_public_key(&self) -> RsaPublicKey {
+        RsaPublicKey::of_the_server()
     }
 
     /// The number of the user with this user name, whether a client plays it or not.
@@ -251,6 +258,11 @@ impl Telegram {
     /// The connections that clients made so far.
     pub fn connections_made(&self) -> u64 {
         self.state.lock().connections_made()
+    }
+
+    /// The keys that clients made by themselves so far.
+    pub fn keys_made(&self) -> u64 {
+        self.state.lock().keys_made()
     }
 
     /// Every call so far, in the order of arrival.

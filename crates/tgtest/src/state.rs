@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::fault::Faults;
 use crate::journal::Journal;
 use crate::limit::Limits;
-use crate::mtproto::crypto::AuthKey;
+use crate::mtproto::crypto::{self, AuthKey};
+use crate::mtproto::plain::NO_KEY;
 use crate::mtproto::session::RpcError;
 use crate::update_fault::UpdateFaults;
 use crate::world::{UserId, World};
@@ -30,6 +31,9 @@ pub(crate) struct State {
     pub(crate) longest_difference: Option<usize>,
     pub(crate) journal: Journal,
     keys: HashMap<i64, Key>,
+    /// Whose the keys are that clients make; nobody's if `None`.
+    pub(crate) new_keys_are: Option<UserId>,
+    keys_made: u64,
     /// The salt of every session; a client starts with another and is told this one.
     pub(crate) salt: i64,
     connections: Vec<Connection>,
@@ -82,6 +86,8 @@ impl State {
             longest_difference: None,
             journal: Journal::default(),
             keys: HashMap::new(),
+            new_keys_are: None,
+            keys_made: 0,
             salt: FIRST_SALT,
             connections: Vec::new(),
             connections_made: 0,
@@ -92,6 +98,21 @@ impl State {
 
     pub(crate) fn add_key(&mut self, key_id: i64, key: AuthKey, user: Option<UserId>) {
         self.keys.insert(key_id, Key { bytes: Arc::new(key), user, lost: None });
+    }
+
+    /// Takes a key that a client made. False if its id is another's, or means that there is no key.
+    pub(crate) fn take_new_key(&mut self, key: &AuthKey) -> bool {
+        let id = crypto::key_id(key);
+        if id == NO_KEY || self.keys.contains_key(&id) {
+            return false;
+        }
+        self.add_key(id, *key, self.new_keys_are);
+        self.keys_made += 1;
+        true
+    }
+
+    pub(crate) fn keys_made(&self) -> u64 {
+        self.keys_made
     }
 
     pub(crate) fn key(&self, key_id: i64) -> Option<Arc<AuthKey>> {

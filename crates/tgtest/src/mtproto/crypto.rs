@@ -29,6 +29,12 @@ pub(crate) fn key_id(key: &AuthKey) -> i64 {
     i64::from_le_bytes(first(&hash[12..]))
 }
 
+/// The high 64 bits of the key's SHA1, by which a client that makes one names its last attempt.
+pub(crate) fn aux_hash(key: &AuthKey) -> i64 {
+    let hash = Sha1::digest(key);
+    i64::from_le_bytes(first(&hash[..]))
+}
+
 /// Encrypts for the client; `plain` is everything from the salt on, without padding.
 pub(crate) fn encrypt(key: &AuthKey, key_id: i64, mut plain: Vec<u8>) -> Vec<u8> {
     let at = plain.len();
@@ -92,7 +98,7 @@ fn derive(key: &AuthKey, message_key: &[u8; 16], x: usize) -> ([u8; 32], [u8; 32
     (aes_key, iv)
 }
 
-fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));
     hash.finalize().into()

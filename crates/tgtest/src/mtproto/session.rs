@@ -257,11 +257,9 @@ impl Session {
         self.pending.push((msg_id, seq_no, body));
     }
 
-    /// The time in units of 2^-32 s, always rising; its low bits say what kind of message it is.
+    /// Always rising; its low bits say what kind of message it is.
     fn next_msg_id(&mut self, kind: i64) -> i64 {
-        let now = unix_time();
-        let id = (now.as_secs() as i64) << 32 | i64::from(now.subsec_nanos()) << 2;
-        self.last_msg_id = id.max(self.last_msg_id + 4);
+        self.last_msg_id = msg_id_of_now().max(self.last_msg_id + 4);
         self.last_msg_id | kind
     }
 
@@ -273,7 +271,7 @@ impl Session {
 }
 
 /// The low bits of the id of a message that answers one of the client's.
-const REPLY: i64 = 1;
+pub(super) const REPLY: i64 = 1;
 /// The low bits of the id of a message that answers none.
 const PUSH: i64 = 3;
 
@@ -361,6 +359,12 @@ fn future_salts(msg_id: i64, salt: i64) -> Vec<u8> {
         .collect();
     let salts = types::FutureSalts { req_msg_id: msg_id, now, salts: tl::RawVec(salts) };
     enums::FutureSalts::from(salts).to_bytes()
+}
+
+/// The time in units of 2^-32 s, with room for the kind of the message.
+pub(super) fn msg_id_of_now() -> i64 {
+    let now = unix_time();
+    (now.as_secs() as i64) << 32 | i64::from(now.subsec_nanos()) << 2
 }
 
 pub(crate) fn unix_time() -> Duration {

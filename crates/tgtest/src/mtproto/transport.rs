@@ -187,8 +187,10 @@ fn unpack_intermediate(padded: bool, buffer: &[u8]) -> Frame {
     if buffer.len() < 4 + len {
         return Frame::More;
     }
-    // An encrypted packet is its header of 24 bytes and whole AES blocks: what is over is padding.
-    let padding = if padded && len > 24 { (len - 24) % 16 } else { 0 };
+    // An encrypted packet is its header of 24 bytes and whole AES blocks: what is over is padding. One that is not
+    // encrypted names no key, and says its length itself.
+    let is_encrypted = buffer[4..4 + len].first_chunk() != Some(&[0; 8]);
+    let padding = if padded && is_encrypted && len > 24 { (len - 24) % 16 } else { 0 };
     Frame::Packet { payload: 4..4 + len - padding, used: 4 + len }
 }
 
@@ -227,6 +229,17 @@ mod tests {
                 assert_eq!((used, wire[range].len() >= len - 15), (wire.len(), true));
             }
         }
+    }
+
+    #[test]
+    fn padding_is_cut_off_packets_that_do_not_say_their_length() {
+        let mut transport = transport(Framing::Intermediate { padded: true });
+        let mut wire = vec![47_u8, 0, 0, 0];
+        wire.extend([1; 47]);
+        let packet = |payload| Frame::Packet { payload, used: 51 };
+        assert_eq!(transport.unpack(&wire), packet(4..44));
+        wire[4..12].fill(0);
+        assert_eq!(transport.unpack(&wire), packet(4..51));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use grammers_client::client::UpdateStream;
 use grammers_client::update::Update;
 use grammers_client::{Client, InvocationError};
 use grammers_mtsender::{ConnectionParams, NoRetries, SenderPool, UpdatesConfiguration};
+use grammers_session::SessionData;
 use grammers_session::storages::MemorySession;
 use grammers_session::types::PeerRef;
 use tgtest::Account;
@@ -21,7 +22,11 @@ pub struct Connected {
 }
 
 pub async fn connect(account: &Account) -> Connected {
-    let session = Arc::new(MemorySession::from(account.session_data()));
+    connect_as(account.session_data()).await
+}
+
+pub async fn connect_as(session: SessionData) -> Connected {
+    let session = Arc::new(MemorySession::from(session));
     let pool = SenderPool::with_configuration(session, 1, params());
     let runner = tokio::spawn(pool.runner.run());
     let client = Client::new(pool.handle);
