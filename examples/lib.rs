@@ -1,1 +1,2 @@
-//! Examples that run offline: `cargo run --example violation`, `sessions`, `loopback`.
+//! Examples that run offline: `cargo run --example violation`, `sessions`, `archive`, `monitor`, `campaign`,
+//! `loopback`.

@@ -1,11 +1,17 @@
 //! What the tests of the manager share: a world, and sessions in it.
 
+mod hold;
+mod shelf;
+
 use std::time::Duration;
 
+pub use hold::Hold;
+pub use shelf::{Process, Shelf};
 use tgsession::{
     CallError, Failure, Manager, Monitor, Monitoring, Outcome, SessionConfig, SessionId,
+    SessionStatus,
 };
-use tgtest::{Channel, Telegram};
+use tgtest::{Channel, Method, Telegram, UserId};
 use tokio::sync::mpsc;
 
 /// A loopback Telegram and a manager with sessions in it.
@@ -51,6 +57,30 @@ impl Stage {
             sessions.push(manager.add_session(config).await.expect("the server lets it in"));
         }
         Self { telegram, manager, sessions }
+    }
+
+    /// The number of the account `a0`, `a1`, ...
+    pub fn id(&self, account: usize) -> UserId {
+        self.telegram.account(&format!("a{account}")).expect("it was built").id()
+    }
+
+    /// Delivers a message of the friend to an account.
+    pub fn push(&self, to: usize, text: &str) {
+        let friend = self.telegram.user("friend").expect("it was built");
+        assert!(self.telegram.push_message(self.id(to), friend, text), "both are there");
+    }
+
+    /// How many calls of these methods the server has received.
+    pub fn calls(&self, methods: &[Method]) -> usize {
+        self.telegram.requests().iter().filter(|call| methods.contains(&call.method)).count()
+    }
+
+    /// Waits until this holds of a session. Paused time stands still meanwhile.
+    pub async fn until(&self, session: usize, holds: impl Fn(&SessionStatus) -> bool) {
+        let status = || self.manager.session(self.sessions[session]);
+        while !status().is_some_and(|status| holds(&status)) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The texts that the server accepted, in their order.

@@ -86,7 +86,8 @@ impl Manager {
     /// If Telegram does not let it in, a lock is not free in time, or the manager is shutting down.
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it leaves no connection and no entry behind.
+    /// Dropped before it returns, it hangs up, and leaves no connection and no entry behind. That takes a moment,
+    /// until which the key counts as in use.
     pub async fn add_session(&self, config: SessionConfig) -> Result<SessionId, AddError> {
         let inner = &self.0;
         let _adding = inner.adding.token();
@@ -159,7 +160,8 @@ impl Manager {
     /// let it in again: then it has no connection until it is asked for its health, or this is called again.
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it leaves the session without a connection: the same holds.
+    /// Dropped while it waits for the operations of the session, it changes nothing. Dropped after that, it leaves
+    /// the session without a connection: the same holds.
     pub async fn reconnect(&self, id: SessionId) -> Result<(), ReconnectError> {
         let record = self.0.registry.get(id).ok_or(ReconnectError::Unknown(id))?;
         let _slot = record.slot.write_within(self.0.settings.lock_timeout).await?;

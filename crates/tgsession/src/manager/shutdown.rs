@@ -27,7 +27,8 @@ impl Manager {
     /// with `ShutDown`, those that run may finish first.
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it leaves sessions stopping; call it again to wait for them.
+    /// From its first poll on the manager takes no more sessions. Dropped before it returns, it ends at once the
+    /// sessions that were stopping, with what they run, and leaves them listed; call it again for the rest.
     pub async fn shutdown(&self) -> ShutdownReport {
         let inner = &self.0;
         let begin = Instant::now();

@@ -104,7 +104,10 @@ pub struct Ticket<T> {
 }
 
 impl<T> Ticket<T> {
-    /// Gives the operation up. Its outcome is still to be had from the ticket.
+    /// Gives the operation up, at once. What is returned waits for its outcome.
+    ///
+    /// # Cancel safety
+    /// The operation is given up by the call, not by what it returns: dropping that only loses the outcome.
     pub fn cancel(self) -> impl Future<Output = Outcome<T>> {
         let outcome = self.outcome;
         drop(self.cancel);

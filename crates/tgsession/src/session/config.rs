@@ -55,6 +55,9 @@ impl SessionConfig {
     ///
     /// # Errors
     /// If the store has none of this name, somebody has it already, or what there is was changed by something else.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it leaves the session for the next who asks for it.
     pub async fn stored(store: &Store, name: &str) -> Result<Self, StoreError> {
         // First: what is read under it is what its last user left.
         let lease = Some(store.lease(name)?);

@@ -74,7 +74,8 @@ impl Store {
     /// If another process has it, the secret is wrong, or it cannot be read.
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it leaves the directory free again.
+    /// Dropped before it returns, it leaves the directory free again, as soon as what it is doing has ended; a store
+    /// that was new may have been made.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -98,6 +99,9 @@ impl Store {
     ///
     /// # Errors
     /// If it cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it changes nothing.
     pub async fn names(&self) -> Result<Vec<String>, StoreError> {
         self.0.backend.names().await
     }
@@ -106,6 +110,9 @@ impl Store {
     ///
     /// # Errors
     /// If there is one of this name, the name is none, or it cannot be written.
+    ///
+    /// # Cancel safety
+    /// Dropped once it was polled, it adds the account all the same, and whatever is asked next finds it.
     pub async fn add(
         &self,
         name: &str,
@@ -128,6 +135,9 @@ impl Store {
     ///
     /// # Errors
     /// If a manager has it: remove it there first; or if it cannot be written.
+    ///
+    /// # Cancel safety
+    /// Dropped once it was polled, it forgets the session all the same, and whatever is asked next does not find it.
     pub async fn remove(&self, name: &str) -> Result<bool, StoreError> {
         let _lease = self.lease(name)?;
         self.0.backend.remove(name).await
@@ -138,6 +148,9 @@ impl Store {
     /// # Errors
     /// If sessions of it are in use: another process that opened it now would use their keys too, and lose them.
     /// Shut their managers down and drop them first.
+    ///
+    /// # Cancel safety
+    /// Dropped once it was polled, it closes all the same; call it again to wait for the end.
     pub async fn close(&self) -> Result<(), StoreError> {
         let names = self.0.leases.names();
         if !names.is_empty() {
