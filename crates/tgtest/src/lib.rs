@@ -36,6 +36,7 @@
 //!
 //! - calls: [`Fault`], [`Builder::limit`], [`Channel::slow_mode`], [`Telegram::set_role`], [`Telegram::revoke`];
 //! - updates: [`UpdateFault`], [`Builder::longest_difference`];
+//! - what answers and updates say: [`Fault::corrupt`], [`UpdateFault::corrupt`];
 //! - connections: [`Telegram::drop_connections`], [`Telegram::black_hole`], [`Telegram::restart`].
 //!
 //! # What it is not
@@ -47,6 +48,7 @@
 mod account;
 mod builder;
 mod connection;
+mod corruption;
 mod fault;
 mod journal;
 mod limit;
