@@ -13,6 +13,8 @@ mod book;
 mod conformance;
 mod error;
 mod facts;
+#[cfg(test)]
+mod fuzz;
 mod lease;
 mod lock;
 mod secret;
@@ -28,7 +30,9 @@ use backend::{Backend, FactId};
 pub(crate) use book::Book;
 pub use error::{OpenError, SecretError, StoreError};
 use facts::Facts;
-pub(crate) use facts::{Account, Entry, Fact, Held, Topic};
+#[cfg(test)]
+pub(crate) use facts::parse;
+pub(crate) use facts::{Account, Entry, Fact, Held, Topic, peer_id};
 use grammers_session::SessionData;
 pub(crate) use lease::Lease;
 use lease::Leases;

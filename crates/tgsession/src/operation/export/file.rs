@@ -66,16 +66,16 @@ struct Writing {
 
 /// How far an export has come.
 #[derive(Debug, Serialize, Deserialize)]
-struct Checkpoint {
-    path: PathBuf,
-    by: i64,
-    described: String,
-    format: Format,
-    cursor: Cursor,
-    rows: u64,
-    bytes: u64,
+pub(crate) struct Checkpoint {
+    pub(crate) path: PathBuf,
+    pub(crate) by: i64,
+    pub(crate) described: String,
+    pub(crate) format: Format,
+    pub(crate) cursor: Cursor,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
     /// All rows are there; what is left is the name.
-    complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// What there is to do.
@@ -108,7 +108,8 @@ impl<S: Source> ToFile<S> {
             let page = self.source.page(context, chat).await?;
             if let Some(writing) = &mut self.writing {
                 writing.buffer.extend(self.format.rows(&page.rows));
-                writing.rows += page.rows.len() as u64;
+                // What a checkpoint says may be any number.
+                writing.rows = writing.rows.saturating_add(page.rows.len() as u64);
             }
             if page.is_last {
                 break;

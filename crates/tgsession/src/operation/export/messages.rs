@@ -98,21 +98,31 @@ impl ExportMessages {
         if let Some(reserved) = self.reserved.as_ref().filter(|reserved| reserved.left > 0) {
             return Ok(reserved.left);
         }
-        let wanted = u64::from(BLOCK).min(self.limit - self.read) as u32;
+        let wanted = u64::from(BLOCK).min(self.left()) as u32;
         let left = context.allowance.quotas.reserve_posts(wanted)?;
         self.reserved = Some(Reserved { allowance: Arc::clone(context.allowance), left });
         context.book.write(&[used(context)]).await?;
         Ok(left)
     }
 
+    /// How many messages it may still read. What a checkpoint says was read may be any number.
+    pub(crate) fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.read)
+    }
+
     async fn read_page(&mut self, context: Context<'_>, chat: PeerRef) -> Result<Page<Post>, Stop> {
-        if self.read == self.limit {
+        if self.left() == 0 {
             return Ok(Page { rows: Vec::new(), is_last: true });
         }
         let allowed = self.reserve(context).await?;
         context.take(PacedCall::History)?;
-        let n = u64::from(PAGE.min(allowed)).min(self.limit - self.read) as u32;
+        let n = u64::from(PAGE.min(allowed)).min(self.left()) as u32;
         let rows = history_after(context, chat, self.last, n).await?;
+        Ok(self.move_behind(rows, n))
+    }
+
+    /// What was read as a page of up to `n`, which is no more than is left.
+    pub(crate) fn move_behind(&mut self, rows: Vec<Post>, n: u32) -> Page<Post> {
         // A server that brings more than was asked for would make more of the day than there is.
         let read = (rows.len() as u32).min(n);
         if let Some(reserved) = &mut self.reserved {
@@ -120,10 +130,10 @@ impl ExportMessages {
         }
         self.read += u64::from(read);
         let Some(last) = rows.last() else {
-            return Ok(Page { rows, is_last: true });
+            return Page { rows, is_last: true };
         };
         self.last = last.id;
-        Ok(Page { rows, is_last: self.read == self.limit })
+        Page { rows, is_last: self.left() == 0 }
     }
 }
 
@@ -146,13 +156,16 @@ async fn history_after(
         hash: 0,
     };
     let answer = context.client.invoke(&request).await.map_err(CallError::from)?;
+    posts(answer, last, n).ok_or_else(|| unexpected("messages.getHistory").into())
+}
+
+/// Up to `n` messages of an answer after number `last`, oldest first; `None` if it has no list of them.
+pub(crate) fn posts(answer: enums::messages::Messages, last: i32, n: u32) -> Option<Vec<Post>> {
     let messages = match answer {
         enums::messages::Messages::Messages(all) => all.messages,
         enums::messages::Messages::Slice(slice) => slice.messages,
         enums::messages::Messages::ChannelMessages(slice) => slice.messages,
-        enums::messages::Messages::NotModified(_) => {
-            return Err(unexpected("messages.getHistory").into());
-        }
+        enums::messages::Messages::NotModified(_) => return None,
     };
     // Whatever a server brings, an export moves forward, and ends.
     let mut posts: Vec<Post> =
@@ -160,7 +173,7 @@ async fn history_after(
     posts.sort_unstable_by_key(|post| post.id);
     posts.dedup_by_key(|post| post.id);
     posts.truncate(n as usize);
-    Ok(posts)
+    Some(posts)
 }
 
 /// Service messages (somebody joined) count as read, and are left out only where they have no number.
