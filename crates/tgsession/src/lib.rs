@@ -52,6 +52,8 @@
 //! pretend to be a device that it is not.
 
 mod events;
+#[cfg(test)]
+mod fuzz;
 mod hierarchy;
 mod id;
 mod limits;

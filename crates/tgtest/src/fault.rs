@@ -21,6 +21,8 @@ impl Method {
     pub const GET_PARTICIPANTS: Self = Self(f::channels::GetParticipants::CONSTRUCTOR_ID);
     /// `users.getUsers`, also the identity call of clients.
     pub const GET_USERS: Self = Self(f::users::GetUsers::CONSTRUCTOR_ID);
+    /// `channels.getParticipant`
+    pub const GET_PARTICIPANT: Self = Self(f::channels::GetParticipant::CONSTRUCTOR_ID);
     /// `updates.getState`
     pub const GET_STATE: Self = Self(f::updates::GetState::CONSTRUCTOR_ID);
     /// `updates.getDifference`
@@ -76,6 +78,7 @@ pub(crate) enum Effect {
     Silence,
     DropBefore,
     DropAfter,
+    Corrupt(u64),
 }
 
 impl Fault {
@@ -107,6 +110,19 @@ impl Fault {
     /// The call is executed, and the connection closed instead of answering.
     pub fn lose_answer() -> Self {
         Self::new(Effect::DropAfter)
+    }
+
+    /// The call is executed, and what it brings is changed in a few places before it is packed and encrypted: the
+    /// client takes it for what the server meant. The same seed changes the same answer in the same way. A refusal
+    /// stays as it is.
+    ///
+    /// ```
+    /// use tgtest::{Fault, Method};
+    ///
+    /// let garbled = Fault::corrupt(7).on(Method::GET_HISTORY);
+    /// ```
+    pub fn corrupt(seed: u64) -> Self {
+        Self::new(Effect::Corrupt(seed))
     }
 
     fn new(effect: Effect) -> Self {

@@ -43,6 +43,7 @@
 //!
 //! - calls: [`Fault`], [`Builder::limit`], [`Channel::slow_mode`], [`Telegram::set_role`], [`Telegram::revoke`];
 //! - updates: [`UpdateFault`], [`Builder::longest_difference`];
+//! - what answers and updates say: [`Fault::corrupt`], [`UpdateFault::corrupt`];
 //! - connections: [`Telegram::drop_connections`], [`Telegram::black_hole`], [`Telegram::restart`].
 //!
 //! # What it is not
@@ -54,6 +55,7 @@
 mod account;
 mod builder;
 mod connection;
+mod corruption;
 mod fault;
 mod journal;
 mod limit;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::corruption::corrupt;
 use crate::world::UserId;
 
 /// Something that goes wrong with the updates that are pushed to clients, for as many of them as it says.
@@ -31,6 +32,7 @@ enum Effect {
     Lose,
     Duplicate,
     Swap,
+    Corrupt(u64),
 }
 
 impl UpdateFault {
@@ -47,6 +49,12 @@ impl UpdateFault {
     /// The update is held back until the next one to the same account was sent, which is not held back itself.
     pub fn swap() -> Self {
         Self::new(Effect::Swap)
+    }
+
+    /// The update is changed in a few places, as the seed says, before it is encrypted: the client takes it for what
+    /// the server meant. The message itself stands where it stands.
+    pub fn corrupt(seed: u64) -> Self {
+        Self::new(Effect::Corrupt(seed))
     }
 
     fn new(effect: Effect) -> Self {
@@ -116,6 +124,11 @@ impl UpdateFaults {
                 return Vec::new();
             }
             Some(Effect::Duplicate) => vec![Arc::clone(&update), update],
+            Some(Effect::Corrupt(seed)) => {
+                let mut update = update.to_vec();
+                corrupt(&mut update, seed);
+                vec![Arc::new(update)]
+            }
             None => vec![update],
         };
         sent.extend(self.held.remove(&account));
@@ -165,6 +178,15 @@ mod tests {
         let mut always = with(UpdateFault::lose().to(BOB).always());
         assert_eq!(sent(&mut always, ALICE, 2), [0, 1]);
         assert_eq!(sent(&mut always, BOB, 2), [0; 0]);
+    }
+
+    #[test]
+    fn an_update_is_changed_as_its_seed_says() {
+        let valid: Arc<Vec<u8>> = Arc::new((0..40).collect());
+        let struck = |seed| with(UpdateFault::corrupt(seed)).strike(ALICE, Arc::clone(&valid));
+        assert_eq!(struck(3), struck(3));
+        let changed = (0..100).filter(|seed| struck(*seed) != [Arc::clone(&valid)]).count();
+        assert!(changed > 80, "{changed} of 100");
     }
 
     #[test]

@@ -15,6 +15,8 @@
 
 mod custom;
 mod export;
+#[cfg(test)]
+mod fuzz;
 mod kind;
 mod monitor;
 mod outcome;

@@ -7,7 +7,7 @@ use lockorder::AcquireError;
 
 use super::{Context, Kind, Stop, Terms, Work};
 use crate::events::{Event, Handler, HandlerError, Handlers};
-use crate::telegram::CallError;
+use crate::telegram::identify;
 
 /// Listens: calls a handler with each event of the session, once, in order.
 ///
@@ -89,7 +89,7 @@ impl Work for Monitor {
     fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<Monitoring, Stop>> {
         async move {
             // Listening on a line that does not work would be no listening.
-            context.client.get_me().await.map_err(CallError::from)?;
+            identify(context.client).await?;
             let handlers = Arc::clone(context.handlers);
             let number = handlers.add(Arc::clone(&self.handler));
             Ok(Monitoring { handlers, number })

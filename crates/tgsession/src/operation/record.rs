@@ -32,11 +32,11 @@ enum State {
 
 /// As it is written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Written {
-    key: String,
-    digest: [u8; 32],
-    random_id: i64,
-    sent: bool,
+pub(super) struct Written {
+    pub(super) key: String,
+    pub(super) digest: [u8; 32],
+    pub(super) random_id: i64,
+    pub(super) sent: bool,
 }
 
 impl Record {

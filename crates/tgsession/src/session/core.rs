@@ -433,7 +433,7 @@ impl Core {
 }
 
 /// A point in time on the clock that pauses with the tests, if it has not passed.
-fn as_instant(until: SystemTime) -> Option<Instant> {
+pub(super) fn as_instant(until: SystemTime) -> Option<Instant> {
     let rest = until.duration_since(SystemTime::now()).ok()?;
     Instant::now().checked_add(rest)
 }

@@ -10,6 +10,8 @@ mod admission;
 mod attempt;
 mod config;
 mod core;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod health;
 mod job;
 mod keeper;

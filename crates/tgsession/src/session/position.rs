@@ -126,7 +126,7 @@ impl Step {
     }
 
     /// Takes the step.
-    fn apply(self, position: &mut UpdatesState) {
+    pub(super) fn apply(self, position: &mut UpdatesState) {
         if let Some((pts, date, seq)) = self.primary {
             (position.pts, position.date, position.seq) = (pts, date, seq);
         }

@@ -104,6 +104,11 @@ impl Fact {
         Self { id: id.into(), value: None }
     }
 
+    #[cfg(test)]
+    pub(crate) fn into_value(self) -> Vec<u8> {
+        self.value.expect("it is not to be forgotten").to_vec()
+    }
+
     pub(crate) fn home(api_id: i32, home_dc: i32) -> Self {
         Self::new(Topic::Home, &Home { api_id, dc: home_dc })
     }
@@ -197,17 +202,29 @@ impl Facts {
         Some(())
     }
 
-    /// The account, if its first fact was there.
+    /// The account, if its first fact was there. Peers and channels with numbers that none has are left out: a server
+    /// may have said so once, and `grammers` panics over them each time.
     pub(super) fn into_account(self) -> Option<Account> {
         let Home { api_id, dc } = self.home?;
         let mut session = SessionData { home_dc: dc, ..SessionData::default() };
         session.dc_options.extend(self.dcs.into_iter().map(|dc| (dc.id, dc)));
-        session.peer_infos = self.peers.into_iter().map(|peer| (peer.id(), peer)).collect();
+        let peers = self.peers.into_iter().filter_map(|peer| Some((peer_id(&peer)?, peer)));
+        session.peer_infos = peers.collect();
         session.updates_state = self.updates;
+        session.updates_state.channels.retain(|channel| PeerId::channel(channel.id).is_some());
         Some(Account { session, api_id, held: self.held })
     }
 }
 
-pub(super) fn parse<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
+/// The number of a peer, if it is one: [`PeerInfo::id`] takes any.
+pub(crate) fn peer_id(peer: &PeerInfo) -> Option<PeerId> {
+    match peer {
+        PeerInfo::User { id, .. } => PeerId::user(*id),
+        PeerInfo::Chat { id } => PeerId::chat(*id),
+        PeerInfo::Channel { id, .. } => PeerId::channel(*id),
+    }
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
     serde_json::from_slice(value).ok()
 }

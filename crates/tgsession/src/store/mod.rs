@@ -13,6 +13,8 @@ mod book;
 mod conformance;
 mod error;
 mod facts;
+#[cfg(test)]
+mod fuzz;
 mod lease;
 mod lock;
 mod secret;
@@ -28,7 +30,8 @@ use backend::{Backend, FactId};
 pub(crate) use book::Book;
 pub use error::{OpenError, SecretError, StoreError};
 use facts::Facts;
-pub(crate) use facts::{Account, Entry, Fact, Held, Topic};
+pub(crate) use facts::parse;
+pub(crate) use facts::{Account, Entry, Fact, Held, Topic, peer_id};
 use grammers_session::SessionData;
 pub(crate) use lease::Lease;
 use lease::Leases;
@@ -197,7 +200,7 @@ impl Store {
         let id = entry.into();
         let Some(sealed) = self.0.backend.get(name, id).await? else { return Ok(None) };
         let value = self.unseal(name, id, &sealed)?;
-        facts::parse(&value).map(Some).ok_or_else(|| damaged(name, id))
+        parse(&value).map(Some).ok_or_else(|| damaged(name, id))
     }
 
     /// What a session exported, oldest first: a line for each export that was done.
@@ -215,7 +218,7 @@ impl Store {
         let rows = self.0.backend.load(name, Entry::AUDITS).await?;
         let line = |(id, sealed): (FactId, Vec<u8>)| {
             let value = self.unseal(name, id, &sealed)?;
-            facts::parse(&value).ok_or_else(|| damaged(name, id))
+            parse(&value).ok_or_else(|| damaged(name, id))
         };
         rows.into_iter().map(line).collect()
     }

@@ -57,12 +57,22 @@ pub(super) fn unlock(database: &mut Connection, secret: &Secret) -> Result<Vault
     if database.query_row(has_facts, [], |row| row.get(0))? {
         return Err(OpenError::NoVault);
     }
+    make(database, secret, MEMORY_KIB, PASSES)
+}
+
+/// A new vault for a store. With less memory and fewer passes only where the secret is no secret.
+pub(super) fn make(
+    database: &Connection,
+    secret: &Secret,
+    memory: u32,
+    passes: u32,
+) -> Result<Vault, OpenError> {
     let salt = random::<SALT>();
-    let vault = Vault::derive(secret, &salt, MEMORY_KIB, PASSES, LANES)?;
+    let vault = Vault::derive(secret, &salt, memory, passes, LANES)?;
     let proof = vault.seal_bytes(PROOF, PROOF);
     let insert = "INSERT INTO vault (id, salt, memory_kib, passes, lanes, proof)
                   VALUES (0, ?1, ?2, ?3, ?4, ?5)";
-    database.execute(insert, (salt.as_slice(), MEMORY_KIB, PASSES, LANES, proof))?;
+    database.execute(insert, (salt.as_slice(), memory, passes, LANES, proof))?;
     Ok(vault)
 }
 

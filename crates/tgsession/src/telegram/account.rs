@@ -10,7 +10,7 @@ use grammers_session::{Session, SessionData};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::store::Topic;
+use crate::store::{Topic, peer_id};
 
 /// What has changed since it was written.
 pub(crate) type Changes = mpsc::UnboundedSender<Topic>;
@@ -44,7 +44,8 @@ impl AccountSession {
     }
 
     async fn cache(&self, peer: PeerInfo) -> Result<(), AccountError> {
-        let id = peer.id();
+        // A number that no peer has is of no use, and `grammers` panics over it, here with its lock held.
+        let Some(id) = peer_id(&peer) else { return Ok(()) };
         let before = self.memory.peer(id).await?;
         self.memory.cache_peer(peer).await?;
         // Each update brings peers again that are known.

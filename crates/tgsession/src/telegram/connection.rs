@@ -10,7 +10,7 @@ use grammers_client::{Client, tl};
 use grammers_mtsender::{
     ConnectionParams, NoRetries, SenderPool, SenderPoolRunner, UpdatesConfiguration,
 };
-use grammers_session::types::{UpdateState, UpdatesState};
+use grammers_session::types::{PeerId, UpdateState, UpdatesState};
 use grammers_session::updates::UpdatesLike;
 use grammers_session::{Session, SessionData};
 use tokio::sync::mpsc;
@@ -101,12 +101,8 @@ impl Connection {
 
     /// Asks Telegram who this is: the cheapest call that proves that the line works.
     pub(crate) async fn identify(&self, limit: Duration) -> Result<Identity, CallError> {
-        let answer = tokio::time::timeout(limit, self.client.get_me()).await;
-        let me = answer.map_err(|_| no_answer(limit))??;
-        Ok(Identity {
-            user: me.id().bare_id_unchecked(),
-            username: me.username().map(str::to_owned),
-        })
+        let answer = tokio::time::timeout(limit, identify(&self.client)).await;
+        answer.map_err(|_| no_answer(limit))?
     }
 
     /// How far Telegram's updates for the account have come, and how far those that arrived here.
@@ -149,6 +145,13 @@ impl Progress {
     }
 }
 
+/// Asks Telegram who this is. Not with `get_me` of `grammers`, which panics where the answer is not one user: the
+/// callers of this are no operations, whose panics are caught.
+pub(crate) async fn identify(client: &Client) -> Result<Identity, CallError> {
+    let request = tl::functions::users::GetUsers { id: vec![tl::enums::InputUser::UserSelf] };
+    Identity::read(&client.invoke(&request).await?)
+}
+
 fn no_answer(limit: Duration) -> CallError {
     CallError::Unavailable { reason: format!("no answer within {limit:?}"), maybe_executed: false }
 }
@@ -161,6 +164,21 @@ pub struct Identity {
     pub user: i64,
     /// Its user name.
     pub username: Option<String>,
+}
+
+impl Identity {
+    /// The only user of an answer.
+    pub(super) fn read(users: &[tl::enums::User]) -> Result<Self, CallError> {
+        match users {
+            [tl::enums::User::User(me)] if PeerId::user(me.id).is_some() => {
+                Ok(Self { user: me.id, username: me.username.clone() })
+            }
+            _ => Err(CallError::Unavailable {
+                reason: "users.getUsers did not say who the account is".to_owned(),
+                maybe_executed: false,
+            }),
+        }
+    }
 }
 
 /// Spelled out: the default asks the system by running programs, 8 to 35 ms for each client.

@@ -7,11 +7,13 @@
 mod account;
 mod connection;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod peer;
 
 pub(crate) use account::{AccountError, Changes};
 pub use connection::Identity;
-pub(crate) use connection::{Connection, Credentials, Parts, Progress};
+pub(crate) use connection::{Connection, Credentials, Parts, Progress, identify};
 pub use error::CallError;
 pub use peer::Target;
 pub(crate) use peer::resolve;

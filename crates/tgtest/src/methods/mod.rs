@@ -17,6 +17,7 @@ use tl::{
     Cursor, Deserializable, Identifiable, RemoteCall, Serializable, enums, functions as f, types,
 };
 
+use crate::corruption::corrupt;
 use crate::fault::{Effect, Method, Struck, whole_seconds};
 use crate::journal::Request;
 use crate::mtproto::session::{Answer, RpcError};
@@ -59,11 +60,14 @@ pub(crate) fn call(shared: &Shared, key_id: i64, body: &[u8]) -> Fate {
     let served = serve(shared, method, account);
     let mut state = shared.lock();
     let Struck { effect, delay } = state.faults.strike(method, account);
-    let answer = match &effect {
+    let mut answer = match &effect {
         Some(Effect::DropBefore) => return Fate::Dropped,
         Some(Effect::Refuse { code, name }) => refuse(*code, name),
         _ => execute(&mut state, key_id, account, id, arguments),
     };
+    if let (Some(Effect::Corrupt(seed)), Ok(result)) = (&effect, &mut answer) {
+        corrupt(result, *seed);
+    }
     state.journal.requests.push(Request {
         account,
         method,

@@ -11,15 +11,15 @@ use crate::store::{Entry, Fact};
 
 /// How far an export has come.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Checkpoint {
-    pub(super) of: Export,
+pub(crate) struct Checkpoint {
+    pub(crate) of: Export,
     /// The file that was begun.
-    pub(super) part: FileId,
-    pub(super) cursor: Cursor,
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
+    pub(crate) part: FileId,
+    pub(crate) cursor: Cursor,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
     /// All rows are there; what is left is the name.
-    pub(super) complete: bool,
+    pub(crate) complete: bool,
 }
 
 impl Checkpoint {
@@ -30,15 +30,15 @@ impl Checkpoint {
 
 /// Which export it is: another one does not go on with its file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Export {
+pub(crate) struct Export {
     /// As the system has it, which need not be text.
-    pub(super) path: Vec<u8>,
-    pub(super) by: i64,
+    pub(crate) path: Vec<u8>,
+    pub(crate) by: i64,
     /// The number of the chat: names move.
-    pub(super) chat: i64,
+    pub(crate) chat: i64,
     /// What is read, in words.
-    pub(super) described: String,
-    pub(super) format: Format,
+    pub(crate) described: String,
+    pub(crate) format: Format,
 }
 
 impl Export {

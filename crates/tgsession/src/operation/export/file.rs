@@ -144,7 +144,8 @@ impl<S: Source> ToFile<S> {
         loop {
             let page = self.source.page(context, chat).await?;
             writing.buffer.extend(self.format.rows(&page.rows));
-            writing.rows += page.rows.len() as u64;
+            // What a checkpoint says may be any number.
+            writing.rows = writing.rows.saturating_add(page.rows.len() as u64);
             if page.is_last {
                 return Ok(());
             }

@@ -44,7 +44,7 @@ impl Format {
         }
     }
 
-    pub(super) fn rows<R: Row>(self, rows: &[R]) -> Vec<u8> {
+    pub(crate) fn rows<R: Row>(self, rows: &[R]) -> Vec<u8> {
         match self {
             Self::JsonLines => json_of(rows),
             Self::Csv => csv_of(rows.iter().map(|row| row.cells().into_iter().map(written))),

@@ -80,6 +80,14 @@ impl ExportMembers {
         let enums::channels::ChannelParticipants::Participants(page) = answer else {
             return Err(unexpected("channels.getParticipants").into());
         };
+        Ok(self.move_behind(page))
+    }
+
+    /// What is new in a page.
+    pub(crate) fn move_behind(
+        &mut self,
+        page: tl::types::channels::ChannelParticipants,
+    ) -> Page<Member> {
         let read = i32::try_from(page.participants.len()).unwrap_or(i32::MAX);
         self.offset = self.offset.saturating_add(read);
         // Of users there are more: whoever invited or promoted somebody.
@@ -92,7 +100,7 @@ impl ExportMembers {
             // Of large groups it shows a part only.
             warn!(read = self.offset, of = page.count, "Telegram shows no more of the members");
         }
-        Ok(Page { rows, is_last: read == 0 || self.offset >= page.count })
+        Page { rows, is_last: read == 0 || self.offset >= page.count }
     }
 }
 
@@ -103,13 +111,17 @@ async fn require_admin(context: Context<'_>, chat: PeerRef, channel: &Target) ->
     };
     let enums::channels::ChannelParticipant::Participant(me) =
         context.client.invoke(&request).await.map_err(CallError::from)?;
-    match me.participant {
-        enums::ChannelParticipant::Creator(_) | enums::ChannelParticipant::Admin(_) => Ok(()),
-        _ => Err(CallError::Invalid(format!(
+    match may_export(&me.participant) {
+        true => Ok(()),
+        false => Err(CallError::Invalid(format!(
             "members are exported only where the account is creator or admin: in {channel} it is neither"
         ))
         .into()),
     }
+}
+
+pub(crate) fn may_export(me: &enums::ChannelParticipant) -> bool {
+    matches!(me, enums::ChannelParticipant::Creator(_) | enums::ChannelParticipant::Admin(_))
 }
 
 fn member(user: enums::User) -> Option<Member> {

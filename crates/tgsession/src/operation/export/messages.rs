@@ -92,35 +92,65 @@ impl ExportMessages {
         Ok(Some(reserved))
     }
 
+    /// How many messages it may still read. What a checkpoint says was read may be any number.
+    pub(crate) fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.read)
+    }
+
     async fn read_page(&mut self, context: Context<'_>, chat: PeerRef) -> Result<Page<Post>, Stop> {
-        let end = Page { rows: Vec::new(), is_last: true };
-        let wanted = u64::from(PAGE).min(self.limit - self.read) as u32;
+        let wanted = u64::from(PAGE).min(self.left()) as u32;
         if wanted == 0 {
-            return Ok(end);
+            return Ok(Page { rows: Vec::new(), is_last: true });
         }
         context.take(PacedCall::History)?;
-        let Some(mut reserved) = self.reserve(context, wanted).await? else { return Ok(end) };
-        let History { total, messages } =
-            history_after(context, chat, self.last, reserved.left()).await?;
-        // Whatever a server brings, an export moves forward, and ends.
-        let mut messages: Vec<_> = messages.into_iter().filter(|m| m.id() > self.last).collect();
+        let Some(mut reserved) = self.reserve(context, wanted).await? else {
+            return Ok(Page { rows: Vec::new(), is_last: true });
+        };
+        let history = history_after(context, chat, self.last, reserved.left()).await?;
+        let page = self.move_behind(history, reserved.left());
+        reserved.spend(page.rows.len() as u32);
+        Ok(page)
+    }
+
+    /// What was read as a page of up to `n`, which is no more than is left. Whatever a server brings, an export moves
+    /// forward, and ends.
+    pub(crate) fn move_behind(&mut self, history: History, n: u32) -> Page<Post> {
+        let mut messages = history.messages;
+        messages.retain(|message| message.id() > self.last);
         messages.sort_unstable_by_key(enums::Message::id);
         messages.dedup_by_key(|message| message.id());
-        messages.truncate(reserved.left() as usize);
-        let Some(last) = messages.last().map(enums::Message::id) else { return Ok(end) };
+        messages.truncate(n as usize);
+        let Some(last) = messages.last().map(enums::Message::id) else {
+            return Page { rows: Vec::new(), is_last: true };
+        };
+        self.last = last;
+        self.total = history.total.unwrap_or(self.total);
         let rows: Vec<Post> = messages.into_iter().filter_map(post).collect();
-        reserved.spend(rows.len() as u32);
-        (self.last, self.total) = (last, total.unwrap_or(self.total));
-        self.read += rows.len() as u64;
-        Ok(Page { rows, is_last: self.read == self.limit })
+        self.read = self.read.saturating_add(rows.len() as u64);
+        Page { rows, is_last: self.left() == 0 }
     }
 }
 
 /// A page of a chat's history.
-struct History {
+pub(crate) struct History {
     /// How many messages there are in the chat, if that is said.
     total: Option<u64>,
     messages: Vec<enums::Message>,
+}
+
+impl History {
+    /// `None` if the answer has no list.
+    pub(crate) fn of(answer: enums::messages::Messages) -> Option<Self> {
+        let (total, messages) = match answer {
+            enums::messages::Messages::Messages(all) => (None, all.messages),
+            enums::messages::Messages::Slice(slice) => (Some(slice.count), slice.messages),
+            enums::messages::Messages::ChannelMessages(slice) => {
+                (Some(slice.count), slice.messages)
+            }
+            enums::messages::Messages::NotModified(_) => return None,
+        };
+        Some(Self { total: total.and_then(|n| n.try_into().ok()), messages })
+    }
 }
 
 /// The page of up to `n` messages after number `last`; empty at the end.
@@ -142,15 +172,7 @@ async fn history_after(
         hash: 0,
     };
     let answer = context.client.invoke(&request).await.map_err(CallError::from)?;
-    let (total, messages) = match answer {
-        enums::messages::Messages::Messages(all) => (None, all.messages),
-        enums::messages::Messages::Slice(slice) => (Some(slice.count), slice.messages),
-        enums::messages::Messages::ChannelMessages(slice) => (Some(slice.count), slice.messages),
-        enums::messages::Messages::NotModified(_) => {
-            return Err(unexpected("messages.getHistory").into());
-        }
-    };
-    Ok(History { total: total.and_then(|n| n.try_into().ok()), messages })
+    History::of(answer).ok_or_else(|| unexpected("messages.getHistory").into())
 }
 
 /// A service message (somebody joined) is a row without a text; one that is deleted is none.

@@ -22,18 +22,26 @@ use super::{Context, Kind, Stop};
 use crate::store::{AuditLine, Fact};
 use crate::telegram::{CallError, Target};
 
+#[cfg(test)]
+pub(super) use checkpoint::{Checkpoint, Export};
 pub use file::{Exported, ToFile};
 pub use format::Format;
 use format::Row;
+#[cfg(test)]
+pub(super) use members::may_export;
 pub use members::{ExportMembers, Member};
+#[cfg(test)]
+pub(super) use messages::History;
 pub use messages::{ExportMessages, Post};
+#[cfg(test)]
+pub(super) use part::FileId;
 
 /// How long an export keeps its permit.
 const SLICE: Duration = Duration::from_secs(2);
 
 /// Where an export stands: what this counts is for its source to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor(i32);
+pub struct Cursor(pub(super) i32);
 
 /// Something that is read page by page.
 pub trait Source: Send + Sync + 'static {

@@ -28,8 +28,8 @@ pub(super) struct Part {
 }
 
 /// Which file it is, whatever its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct FileId(u64, u64);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileId(u64, u64);
 
 impl FileId {
     #[cfg(unix)]
