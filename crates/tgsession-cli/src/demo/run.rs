@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use indicatif::ProgressBar;
 use lockorder::Policy;
 use tgsession::{
-    ExportMembers, ExportMessages, Manager, Monitor, Monitoring, Send, SessionConfig, SessionId,
+    ExportMembers, ExportMessages, Limits, Manager, Monitor, Monitoring, Send, SessionConfig,
+    SessionId,
 };
 use tgtest::{Fault, Method, Telegram, Watch};
 use tokio::sync::watch;
@@ -35,6 +36,8 @@ pub(super) async fn run(options: &Demo) -> Result<Report, DemoError> {
     let failed = |error: &dyn std::error::Error| DemoError::Manager(chain(error));
     let manager = Manager::builder()
         .scrape_permits(SCRAPE_PERMITS)
+        // The server is our own.
+        .limits(Limits::none())
         // Few sessions have all the work in their queues.
         .queue_capacity(EXPORTS + SENDS)
         .build()
