@@ -112,9 +112,9 @@ fn wherever_an_export_is_said_to_have_come_it_goes_on_or_has_ended() {
             let answer =
                 enums::messages::Messages::from_bytes(&frames::messages(random).into_bytes());
             let n = u64::from(PAGE).min(export.left()) as u32;
-            let history = History::of(answer.expect("it is valid")).expect("it has a list");
-            let page = export.move_behind(history, n);
-            assert!(page.rows.len() <= n as usize);
+            if let Some(history) = History::of(answer.expect("it is valid")) {
+                assert!(export.move_behind(history, n).rows.len() <= n as usize);
+            }
         }
         let mut members = ExportMembers::of("room");
         members.go_on(earlier.cursor, earlier.rows);

@@ -154,41 +154,42 @@ fn restriction(core: &Core, job: &Job) -> Option<CallError> {
     Some(CallError::Restricted { name })
 }
 
-/// Levels 2, 3, 4. `None` if the session is busy, or must wait for Telegram.
+/// Levels 2, 3, 4. `None` if the session is busy, or was kept by somebody else, or must wait for Telegram.
 async fn lock(
     core: &Arc<Core>,
     lane: Lane,
     exclusive: bool,
 ) -> Result<Option<Locks<'_>>, AcquireError> {
     let limit = core.settings.lock_timeout;
-    loop {
-        let permit = core.admission.permit(lane).await?;
-        let turn = match exclusive {
-            true => match core.turn() {
-                Some(turn) => Some(turn),
-                None => return Ok(None),
-            },
+    let permit = core.admission.permit(lane).await?;
+    let turn = match exclusive {
+        true => match core.turn() {
+            Some(turn) => Some(turn),
+            None => return Ok(None),
+        },
+        false => None,
+    };
+    // It may have been a while.
+    if core.is_offline() || core.blocked_for().is_some() || core.key_lost.is_cancelled() {
+        return Ok(None);
+    }
+    if core.admission.is_free(core.id) && !(exclusive && core.line.is_locked()) {
+        let Some(lease) = core.admission.lease(core.id).await? else { return Ok(None) };
+        let line = match exclusive {
+            true => Some(core.line.lock_within(limit).await?),
             false => None,
         };
-        // It may have been a while.
-        if core.is_offline() || core.blocked_for().is_some() || core.key_lost.is_cancelled() {
-            return Ok(None);
-        }
-        if core.admission.is_free(core.id) && !(exclusive && core.line.is_locked()) {
-            let Some(lease) = core.admission.lease(core.id).await? else { return Ok(None) };
-            let line = match exclusive {
-                true => Some(core.line.lock_within(limit).await?),
-                false => None,
-            };
-            return Ok(Some(Locks { line, _lease: Some(lease), _turn: turn, _permit: permit }));
-        }
-        // Somebody else keeps the session: he is waited for without a permit, which others can use.
-        drop((turn, permit));
-        drop(core.admission.lease(core.id).await?);
-        if exclusive {
-            drop(core.line.lock_within(limit).await?);
-        }
+        return Ok(Some(Locks { line, _lease: Some(lease), _turn: turn, _permit: permit }));
     }
+    // Somebody else keeps the session: he is waited for without a permit, which others can use, but with the turn: of
+    // several that wait each would find the lock handed to the next, and none would ever have it.
+    drop(permit);
+    drop(core.admission.lease(core.id).await?);
+    if exclusive {
+        drop(core.line.lock_within(limit).await?);
+    }
+    drop(turn);
+    Ok(None)
 }
 
 async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {

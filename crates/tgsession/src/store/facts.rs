@@ -211,7 +211,7 @@ impl Facts {
         let peers = self.peers.into_iter().filter_map(|peer| Some((peer_id(&peer)?, peer)));
         session.peer_infos = peers.collect();
         session.updates_state = self.updates;
-        session.updates_state.channels.retain(|channel| PeerId::channel(channel.id).is_some());
+        session.updates_state.channels.retain(|channel| channel_id(channel.id).is_some());
         Some(Account { session, api_id, held: self.held })
     }
 }
@@ -220,9 +220,18 @@ impl Facts {
 pub(crate) fn peer_id(peer: &PeerInfo) -> Option<PeerId> {
     match peer {
         PeerInfo::User { id, .. } => PeerId::user(*id),
-        PeerInfo::Chat { id } => PeerId::chat(*id),
-        PeerInfo::Channel { id, .. } => PeerId::channel(*id),
+        // Of a number out of all range it computes before it looks.
+        PeerInfo::Chat { id } => in_range(*id).and_then(PeerId::chat),
+        PeerInfo::Channel { id, .. } => channel_id(*id),
     }
+}
+
+fn channel_id(id: i64) -> Option<PeerId> {
+    in_range(id).and_then(PeerId::channel)
+}
+
+fn in_range(id: i64) -> Option<i64> {
+    (1..=i64::from(u32::MAX) << 16).contains(&id).then_some(id)
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(value: &[u8]) -> Option<T> {

@@ -144,7 +144,9 @@ fn what_was_sealed_is_read_as_it_was_where_it_was_and_in_no_other_way() {
             assert!(vault.open("a1", id, &sealed).is_none(), "of another session");
         }
         let mut changed = sealed;
-        mutate::change(random, &mut changed, &vault.seal("a0", id, &other), 1);
+        if !random.one_in(8) {
+            mutate::change(random, &mut changed, &vault.seal("a0", id, &other), 1);
+        }
         let opened = vault.open("a0", id, &changed);
         // A change may come to none; and what another value was sealed as, in the same place, is that value.
         if let Some(opened) = &opened {
