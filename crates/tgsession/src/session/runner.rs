@@ -92,8 +92,9 @@ impl Runner {
                 () = until(wake) => {}
             }
             self.refuse_if_lost();
-            self.expire();
+            // What can start now has not waited for too long.
             self.launch();
+            self.expire();
         }
         // From here on a submission is refused; those that came before are answered.
         inbox.close();
