@@ -18,17 +18,18 @@ pub enum Balance {
 pub(super) struct Load {
     pub(super) session: SessionId,
     pub(super) load: usize,
+    /// Whether its queue takes another operation.
+    pub(super) has_room: bool,
 }
 
 impl Balance {
-    /// Chooses for the `cursor`-th time.
-    pub(super) fn choose(self, sessions: &[Load], cursor: usize) -> Option<SessionId> {
-        let least = sessions.iter().map(|s| s.load).min()?;
-        let eligible: Vec<_> = sessions
-            .iter()
-            .filter(|s| self == Self::RoundRobin || s.load == least)
-            .map(|s| s.session)
-            .collect();
+    /// Chooses for the `cursor`-th time, among those that have room if any has.
+    pub(super) fn choose(self, sessions: &[Load], cursor: usize) -> Option<Load> {
+        let is_full = !sessions.iter().any(|s| s.has_room);
+        let sessions = sessions.iter().filter(|s| is_full || s.has_room);
+        let least = sessions.clone().map(|s| s.load).min()?;
+        let eligible: Vec<_> =
+            sessions.filter(|s| self == Self::RoundRobin || s.load == least).copied().collect();
         Some(eligible[cursor % eligible.len()])
     }
 }
@@ -38,13 +39,18 @@ mod tests {
     use super::*;
 
     fn sessions(loads: &[usize]) -> Vec<Load> {
-        let session = |(i, &load): (u64, &usize)| Load { session: SessionId(i), load };
+        // In these tests a queue has ten places.
+        let session =
+            |(i, &load): (u64, &usize)| Load { session: SessionId(i), load, has_room: load < 10 };
         (0..).zip(loads).map(session).collect()
     }
 
     fn chosen(balance: Balance, loads: &[usize], n: usize) -> Vec<u64> {
         let sessions = sessions(loads);
-        (0..n).filter_map(|cursor| balance.choose(&sessions, cursor)).map(|id| id.0).collect()
+        (0..n)
+            .filter_map(|cursor| balance.choose(&sessions, cursor))
+            .map(|chosen| chosen.session.0)
+            .collect()
     }
 
     #[test]
@@ -55,6 +61,12 @@ mod tests {
     #[test]
     fn least_loaded_rotates_among_equals() {
         assert_eq!(chosen(Balance::LeastLoaded, &[1, 0, 2, 0], 4), [1, 3, 1, 3]);
+    }
+
+    #[test]
+    fn whose_queue_is_full_is_passed_over_unless_all_are() {
+        assert_eq!(chosen(Balance::RoundRobin, &[10, 0, 10], 3), [1, 1, 1]);
+        assert_eq!(chosen(Balance::RoundRobin, &[10, 10], 3), [0, 1, 0]);
     }
 
     #[test]

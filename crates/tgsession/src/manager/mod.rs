@@ -191,23 +191,32 @@ impl Manager {
         operation: O,
     ) -> Result<Ticket<O::Output>, SubmitError> {
         let record = self.0.registry.get(session).ok_or(SubmitError::Unknown(session))?;
-        submit_to(&record, operation)
+        submitted(&record, record.session.submit(operation))
     }
 
-    /// Puts an operation into the queue of the session that the manager's [`Balance`] chooses.
+    /// Puts an operation into the queue of the session that the manager's [`Balance`] chooses, among those that have
+    /// room. The choice and its place in the queue are one step: of many callers at once no two take the same
+    /// session for the least loaded.
     ///
     /// # Errors
-    /// If no session is connected, or the queue of the chosen one is full.
+    /// If no session is connected, or the queues of all of them are full.
     pub fn submit_any<O: Operation>(
         &self,
         operation: O,
     ) -> Result<(SessionId, Ticket<O::Output>), SubmitError> {
         let inner = &self.0;
-        let loads = inner.registry.loads();
         let cursor = inner.cursor.fetch_add(1, Ordering::Relaxed);
-        let chosen = inner.balance.choose(&loads, cursor).ok_or(SubmitError::NobodyConnected)?;
-        let ticket = self.submit(chosen, operation)?;
-        Ok((chosen, ticket))
+        loop {
+            let loads = inner.registry.loads();
+            let chosen =
+                inner.balance.choose(&loads, cursor).ok_or(SubmitError::NobodyConnected)?;
+            let Some(record) = inner.registry.get(chosen.session) else { continue };
+            let expected = (inner.balance == Balance::LeastLoaded).then_some(chosen.load);
+            // Another caller was faster: what he took is no longer the least loaded.
+            let Some(load) = record.session.take_load(expected) else { continue };
+            let ticket = submitted(&record, record.session.submit_with(operation, load))?;
+            return Ok((chosen.session, ticket));
+        }
     }
 
     /// How every session is, by number.
@@ -230,12 +239,12 @@ impl Manager {
     }
 }
 
-fn submit_to<O: Operation>(
+fn submitted<T>(
     record: &Record,
-    operation: O,
-) -> Result<Ticket<O::Output>, SubmitError> {
+    submitted: Result<Ticket<T>, SubmitRefusal>,
+) -> Result<Ticket<T>, SubmitError> {
     let id = record.session.core.id;
-    record.session.submit(operation).map_err(|refusal| match refusal {
+    submitted.map_err(|refusal| match refusal {
         SubmitRefusal::Full { depth } => SubmitError::QueueFull { session: id, depth },
         SubmitRefusal::State(state) => SubmitError::NotConnected { session: id, state },
     })

@@ -82,9 +82,9 @@ impl Registry {
     pub(super) fn loads(&self) -> Vec<Load> {
         let all = self.all();
         all.iter()
-            .map(|record| record.session.core.status())
-            .filter(|status| status.state == SessionState::Connected)
-            .map(|status| Load { session: status.id, load: status.load })
+            .map(|record| &record.session.core)
+            .filter(|core| core.state() == SessionState::Connected)
+            .map(|core| Load { session: core.id, load: core.load(), has_room: core.has_room() })
             .collect()
     }
 }

@@ -119,7 +119,9 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
         return Verdict::Failed(error.into());
     }
     underway.started = true;
-    let _ = underway.notes.send(Note::Started(lane, number));
+    if core.start(lane, number) {
+        let _ = underway.notes.send(Note::Started);
+    }
     if let Some(line) = locks.line.as_mut() {
         line.running = Some((job.kind(), Instant::now()));
     }

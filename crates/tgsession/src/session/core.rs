@@ -27,7 +27,7 @@ use crate::events::{Event, Handlers, Joining};
 use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
 use crate::limits::Allowance;
-use crate::operation::Kind;
+use crate::operation::{Kind, Lane};
 use crate::store::{Book, Lease, Topic};
 use crate::telegram::{CallError, Changes, Credentials, Identity};
 
@@ -116,6 +116,8 @@ pub(crate) struct Core {
     pub(crate) counts: Counts,
     pub(super) allowance: Arc<Allowance>,
     pub(super) book: Book,
+    /// The operation of each lane that had its locks last, as its number and one.
+    started: [AtomicU64; Lane::ALL.len()],
     /// Whether an exclusive operation has its permit and runs.
     busy: AtomicBool,
     pub(crate) queued: AtomicUsize,
@@ -189,6 +191,7 @@ impl Core {
             book: Book::new(book),
             settings,
             counts: Counts::default(),
+            started: Default::default(),
             busy: AtomicBool::new(false),
             queued: AtomicUsize::new(0),
             load: Arc::default(),
@@ -403,6 +406,17 @@ impl Core {
         self.live.send_replace(live);
     }
 
+    /// An operation has its locks. True if the runner must be told, because another waits: one that is submitted after
+    /// this tells it too.
+    pub(super) fn start(&self, lane: Lane, number: u64) -> bool {
+        self.started[lane as usize].store(number + 1, Ordering::SeqCst);
+        self.queued.load(Ordering::SeqCst) > 0
+    }
+
+    pub(super) fn has_started(&self, lane: Lane, number: u64) -> bool {
+        self.started[lane as usize].load(Ordering::SeqCst) == number + 1
+    }
+
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Acquire)
     }
@@ -418,6 +432,15 @@ impl Core {
         *self.blocked_until.borrow()
     }
 
+    /// How many operations it has, queued and running.
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) < self.settings.queue_capacity
+    }
+
     pub(crate) fn status(&self) -> SessionStatus {
         SessionStatus {
             id: self.id,
@@ -425,7 +448,7 @@ impl Core {
             state: self.state(),
             identity: self.identity.get().cloned(),
             queued: self.queued.load(Ordering::Relaxed),
-            load: self.load.load(Ordering::Relaxed),
+            load: self.load(),
             blocked_for: self.blocked_for(),
             restricted: self.restriction_name(),
         }

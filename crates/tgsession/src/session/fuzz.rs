@@ -11,7 +11,7 @@ use tl::{Deserializable, enums};
 use tokio::time::Instant;
 
 use super::core::as_instant;
-use super::job::Job;
+use super::job::{Job, Load};
 use super::position::Step;
 use super::queue::Queue;
 use crate::fuzz::frames::{self, Frame, changed};
@@ -57,7 +57,7 @@ fn wait(until: Option<SystemTime>) {
     let _ = Fact::blocked(SystemTime::now() + blocked.saturating_duration_since(now));
     let mut queue = Queue::new(YEAR);
     let operation = Custom::new(|_| async { Ok::<_, CallError>(()) });
-    let (job, ticket) = Job::new(0, operation, &Default::default());
+    let (job, ticket) = Job::new(0, operation, Load::new(&Default::default()));
     ticket.detach();
     queue.push(job);
     assert!(queue.next_change(Some(blocked), now).is_some());

@@ -50,7 +50,7 @@ impl Job {
     pub(crate) fn new<O: Operation>(
         number: u64,
         operation: O,
-        load: &Arc<AtomicUsize>,
+        load: Load,
     ) -> (Self, Ticket<O::Output>) {
         let cancel = CancellationToken::new();
         let (ticket, reply) = ticket(&cancel);
@@ -66,7 +66,7 @@ impl Job {
             attempts: 0,
             _gone: cancel.clone().drop_guard(),
             cancel,
-            load: Load::new(load),
+            load,
             work: Box::new(Typed { operation, result: None, reply: Some(reply) }),
         };
         (job, ticket)
@@ -157,12 +157,19 @@ impl End {
 }
 
 /// Counts an operation in the load of its session for as long as it exists.
-struct Load(Arc<AtomicUsize>);
+pub(crate) struct Load(Arc<AtomicUsize>);
 
 impl Load {
-    fn new(load: &Arc<AtomicUsize>) -> Self {
-        load.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn new(load: &Arc<AtomicUsize>) -> Self {
+        load.fetch_add(1, Ordering::AcqRel);
         Self(Arc::clone(load))
+    }
+
+    /// Counts, unless there are not as many as expected.
+    pub(crate) fn take(load: &Arc<AtomicUsize>, expected: Option<usize>) -> Option<Self> {
+        let Some(expected) = expected else { return Some(Self::new(load)) };
+        load.compare_exchange(expected, expected + 1, Ordering::AcqRel, Ordering::Relaxed).ok()?;
+        Some(Self(Arc::clone(load)))
     }
 }
 

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
 use super::core::Core;
-use super::job::Job;
+use super::job::{Job, Load};
 use super::live::Live;
 use super::runner::{Note, Runner};
 use super::state::SessionState;
@@ -124,24 +124,39 @@ impl Session {
         Ok(Self { core, notes, jobs: AtomicU64::new(0) })
     }
 
+    /// Counts one operation more; `None` if there are not as many as expected.
+    pub(crate) fn take_load(&self, expected: Option<usize>) -> Option<Load> {
+        Load::take(&self.core.load, expected)
+    }
+
     /// Puts an operation into the queue.
     pub(crate) fn submit<O: Operation>(
         &self,
         operation: O,
+    ) -> Result<Ticket<O::Output>, SubmitRefusal> {
+        let load = Load::new(&self.core.load);
+        self.submit_with(operation, load)
+    }
+
+    /// Puts an operation into the queue that is counted already.
+    pub(crate) fn submit_with<O: Operation>(
+        &self,
+        operation: O,
+        load: Load,
     ) -> Result<Ticket<O::Output>, SubmitRefusal> {
         match self.core.state() {
             SessionState::Connected | SessionState::Reconnecting | SessionState::Degraded => {}
             state => return Err(SubmitRefusal::State(state)),
         }
         let reserved =
-            self.core.queued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |depth| {
+            self.core.queued.fetch_update(Ordering::SeqCst, Ordering::Relaxed, |depth| {
                 (depth < self.core.settings.queue_capacity).then_some(depth + 1)
             });
         if let Err(depth) = reserved {
             return Err(SubmitRefusal::Full { depth });
         }
         let number = self.jobs.fetch_add(1, Ordering::Relaxed);
-        let (job, ticket) = Job::new(number, operation, &self.core.load);
+        let (job, ticket) = Job::new(number, operation, load);
         if self.notes.send(Note::Submitted(job)).is_err() {
             self.core.queued.fetch_sub(1, Ordering::Relaxed);
             return Err(SubmitRefusal::State(SessionState::Stopped));

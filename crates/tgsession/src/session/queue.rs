@@ -97,6 +97,7 @@ fn deadline(job: &Job, wait: Duration, blocked: Option<Instant>) -> Option<Insta
 mod tests {
     use std::sync::Arc;
 
+    use super::super::job::Load;
     use super::*;
     use crate::operation::{Custom, ExportMembers, Operation, Send};
     use crate::telegram::CallError;
@@ -104,7 +105,7 @@ mod tests {
     const WAIT: Duration = Duration::from_secs(60);
 
     fn job(number: u64, submitted: Instant, operation: impl Operation) -> Job {
-        let (mut job, ticket) = Job::new(number, operation, &Arc::default());
+        let (mut job, ticket) = Job::new(number, operation, Load::new(&Arc::default()));
         ticket.detach();
         (job.submitted, job.since, job.not_before) = (submitted, submitted, submitted);
         job

@@ -4,6 +4,7 @@
 //! got its permit and finds the session busy gives it back and returns to the queue, so that no permit is
 //! held by an operation that cannot run.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,8 +29,9 @@ pub(super) enum Note {
     Submitted(Job),
     /// An operation must wait for its locks: one of another lane may ask for them.
     Waits(u64),
-    /// An operation has its locks: the next of its lane may ask for a permit.
-    Started(Lane, u64),
+    /// An operation has its locks: the next of its lane may ask for a permit. Said only where there is a next: see
+    /// [`Core::started`].
+    Started,
     /// An operation holds nothing any more.
     Ended {
         job: Job,
@@ -41,6 +43,7 @@ pub(super) enum Note {
 /// An operation that waits for its permit.
 #[derive(Clone, Copy)]
 struct Waiting {
+    number: u64,
     passed_over: bool,
 }
 
@@ -80,13 +83,15 @@ impl Runner {
         let draining = self.core.draining.clone();
         let key_lost = self.core.key_lost.clone();
         let mut offline = self.core.offline_changes();
+        let (drains, loses_key) = (draining.cancelled(), key_lost.cancelled());
+        let (mut drains, mut loses_key) = (pin!(drains), pin!(loses_key));
         while !(draining.is_cancelled() && self.running == 0) {
             let wake = self.queue.next_change(self.core.blocked(), Instant::now());
             tokio::select! {
                 Some(note) = inbox.recv() => self.on_note(note),
                 Some(number) = self.cancelled.next() => self.on_cancelled(number),
-                () = draining.cancelled(), if !self.drained => self.drain(),
-                () = key_lost.cancelled(), if !self.lost => {}
+                () = &mut drains, if !self.drained => self.drain(),
+                () = &mut loses_key, if !self.lost => self.lost = true,
                 // The core has the other end.
                 _ = offline.changed() => {}
                 () = until(wake) => {}
@@ -118,17 +123,29 @@ impl Runner {
                 self.queue.push(job);
             }
             Note::Waits(number) => self.has_said(number),
-            Note::Started(lane, number) => {
-                self.waiting[lane as usize] = None;
-                self.has_said(number);
-            }
+            // They are looked for before the next is launched.
+            Note::Started => {}
             Note::Ended { job, started, verdict } => {
-                if !started {
+                if started {
+                    self.take_up_started();
+                } else {
                     self.waiting[job.terms.lane as usize] = None;
                     self.has_said(job.number);
                 }
                 self.running -= 1;
                 self.on_verdict(job, verdict);
+            }
+        }
+    }
+
+    /// Those that have their locks wait no more.
+    fn take_up_started(&mut self) {
+        for lane in Lane::ALL {
+            let waiting = &mut self.waiting[lane as usize];
+            let number = waiting.as_ref().map(|waiting| waiting.number);
+            if let Some(number) = number.filter(|number| self.core.has_started(lane, *number)) {
+                *waiting = None;
+                self.has_said(number);
             }
         }
     }
@@ -192,7 +209,7 @@ impl Runner {
         if self.core.draining.is_cancelled() {
             return self.answer(job, End::ShutDown);
         }
-        self.core.queued.fetch_add(1, Ordering::Relaxed);
+        self.core.queued.fetch_add(1, Ordering::SeqCst);
         self.queue.push(job);
     }
 
@@ -213,6 +230,7 @@ impl Runner {
     /// Lets the first in rank ask for its permit; the next only when it has it or must wait for it, so that the
     /// one that can run first is the one that should.
     fn launch(&mut self) {
+        self.take_up_started();
         let core = &self.core;
         let idle =
             core.draining.is_cancelled() || core.is_offline() || core.blocked_for().is_some();
@@ -225,7 +243,8 @@ impl Runner {
         let free = !core.is_busy() && !is_kept;
         if let Some(job) = self.queue.take(may, free, Instant::now()) {
             self.core.queued.fetch_sub(1, Ordering::Relaxed);
-            let waiting = Waiting { passed_over: job.passed_over && job.terms.exclusive };
+            let passed_over = job.passed_over && job.terms.exclusive;
+            let waiting = Waiting { number: job.number, passed_over };
             self.waiting[job.terms.lane as usize] = Some(waiting);
             self.asking = Some(job.number);
             self.running += 1;
@@ -238,7 +257,6 @@ impl Runner {
         if !self.core.key_lost.is_cancelled() {
             return;
         }
-        self.lost = true;
         for job in self.queue.drain() {
             let end = self.core.lost().map_or(End::ShutDown, |lost| End::Failed(lost.into()));
             self.left_queue(job, end);

@@ -80,12 +80,13 @@ impl Tasks {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let (table, limit, kill) = (Arc::clone(&self.table), self.limit, self.kill.clone());
-        let task = async move {
+        // Boxed before it is wrapped: each async block around a future holds it twice.
+        let task = Box::pin(async move {
             let finished = Arc::<Finished>::default();
             let _finishes = Finishes(Arc::clone(&finished));
             let registered = register(&table, limit, name, finished).await;
             run(registered).await;
-        };
+        });
         let task = async move {
             tokio::select! {
                 biased;

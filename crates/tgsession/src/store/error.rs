@@ -36,6 +36,9 @@ pub enum OpenError {
     /// It has sessions, and nothing that says how they are sealed.
     #[error("the store has lost the table that says how it is sealed: put a copy back")]
     NoVault,
+    /// Its database is there, and has nothing.
+    #[error("the database of the store has lost what it had: put a copy back")]
+    Empty,
     /// A file of it could not be used.
     #[error("{} cannot be used", path.display())]
     Io {

@@ -4,6 +4,8 @@
 //! work, one batch after the other: no thread of the runtime ever waits for the disk, and all that came
 //! while the last batch was written shares one transaction, and one wait for the disk.
 
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
 use futures_util::FutureExt;
@@ -39,25 +41,64 @@ const MIGRATIONS: [&str; 1] = ["
 /// As many as share a transaction at most.
 const BATCH: usize = 256;
 
-/// Opens the database in a directory, of the newest version.
+/// Opens the database in a directory, of the newest version. One that is not there is made under another name first:
+/// so one that is there and empty has lost what it had.
 pub(super) fn open(directory: &Path) -> Result<Connection, OpenError> {
     let path = directory.join("store.db");
+    let io = |source| OpenError::Io { path: path.clone(), source };
+    if !fs::exists(&path).map_err(io)? {
+        make(directory, &path).map_err(io)??;
+    }
+    let mut database = connect(&path)?;
+    if version(&database)? == 0 {
+        return Err(OpenError::Empty);
+    }
+    migrate(&mut database)?;
+    Ok(database)
+}
+
+fn make(directory: &Path, path: &Path) -> io::Result<Result<(), OpenError>> {
+    for left in ["store.db.new", "store.db.new-wal", "store.db.new-shm"] {
+        match fs::remove_file(directory.join(left)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    let new = directory.join("store.db.new");
+    // Closed by the end of the statement, with all that is in its log.
+    if let Err(error) = connect(&new).and_then(|mut database| migrate(&mut database)) {
+        return Ok(Err(error));
+    }
+    fs::rename(&new, path)?;
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(Ok(()))
+}
+
+fn connect(path: &Path) -> Result<Connection, OpenError> {
     // SQLite gives its other files the mode of this one.
-    let private = lock::private(&path);
-    private.map_err(|source| OpenError::Io { path: path.clone(), source })?;
-    let mut database = Connection::open(&path)?;
+    let private = lock::private(path);
+    private.map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
+    let database = Connection::open(path)?;
+    // What stands in the file is data: nothing in it is run, and pages are looked at before they are used.
+    database.pragma_update(None, "trusted_schema", "OFF")?;
+    database.pragma_update(None, "cell_size_check", "ON")?;
     // Whoever comes past the lock of the directory does not come past this one.
     database.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     database.pragma_update(None, "journal_mode", "WAL")?;
     // What was written outlives the machine's power too.
     database.pragma_update(None, "synchronous", "FULL")?;
     database.pragma_update(None, "secure_delete", "ON")?;
-    migrate(&mut database)?;
     Ok(database)
 }
 
+fn version(database: &Connection) -> rusqlite::Result<i64> {
+    database.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
 fn migrate(database: &mut Connection) -> Result<(), OpenError> {
-    let found: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found = version(database)?;
     let known = MIGRATIONS.len() as i64;
     let done = usize::try_from(found).ok().filter(|done| *done <= MIGRATIONS.len());
     let done = done.ok_or(OpenError::TooNew { found, known })?;

@@ -86,7 +86,8 @@ impl Vault {
     ) -> Result<Self, OpenError> {
         let failed = |error: argon2::Error| OpenError::Key(error.to_string());
         // They stand in a file: one that was changed must not ask for all the memory there is.
-        if memory > 1024 * 1024 || passes > 64 || lanes > 16 {
+        let work = u64::from(memory) * u64::from(passes);
+        if memory > 1024 * 1024 || work > 8 * 1024 * 1024 || lanes > 16 {
             return Err(OpenError::Key("the parameters in the store are out of range".to_owned()));
         }
         let mut key = Zeroizing::new([0; 32]);
