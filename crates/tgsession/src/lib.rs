@@ -30,10 +30,10 @@
 //!
 //! # Layers
 //!
-//! Everything flows one way. `hierarchy` is the table of locks. `store` is what outlives the process. `telegram`
-//! opens connections and sorts errors.
-//! `limits` are what an account allows itself. `events` are what happens to accounts and the handlers that are told. `operation` is what a session can be
-//! asked to do. `session` is the actor of one account. `manager` is many of them.
+//! Everything flows one way. `hierarchy` is the table of locks. `limits` are what an account allows itself. `store` is
+//! what outlives the process. `telegram` opens connections and sorts errors. `events` are what happens to accounts and
+//! the handlers that are told. `operation` is what a session can be asked to do, `retry` what follows a failure.
+//! `session` is the actor of one account. `manager` is many of them.
 //!
 //! # What it promises
 //!

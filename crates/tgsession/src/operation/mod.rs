@@ -3,15 +3,16 @@
 //! | kind | permit | exclusive | priority | its timeout covers |
 //! |---|---|---|---|---|
 //! | [`Monitor`] | none | while it starts | 10 | the start, 3600 s: from the first lock until the handler will hear the next event |
-//! | [`ExportMembers`] | scrape | yes | 5 | one attempt, 300 s: from the first call to the last row |
-//! | [`ExportMessages`] | scrape | yes | 5 | one attempt, 300 s: from the first call to the last row |
+//! | [`ExportMembers`] | scrape | yes | 5 | a turn of 2 s and one page more, 300 s |
+//! | [`ExportMessages`] | scrape | yes | 5 | a turn of 2 s and one page more, 300 s |
 //! | [`Send`] | operation | yes | 1 | one attempt, 60 s: from the first call to the answer |
 //! | [`Custom`] | operation | yes, unless it says [`shared`](Custom::shared) | 0 | one attempt, 300 s: the future |
 //!
 //! A permit is one of the manager's; an exclusive operation runs alone on its session, while updates keep
 //! flowing. Waiting in the queue, for a permit, for a flood wait or between attempts is covered by no
 //! timeout of the operation, and holds nothing. An export gives its permit back every 2 s, between two pages,
-//! and queues again: so whatever else there is to do waits for one page at most, and not for all of them.
+//! and queues again: so whatever else there is to do waits for one turn, and not for all of them. In all an export
+//! takes as long as its pages do.
 
 mod custom;
 mod export;

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use grammers_session::Session as _;
@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
+use super::latches;
 use super::live::Live;
 use super::position::Position;
 use super::state::{STATES, SessionState, SessionStatus};
@@ -29,7 +30,7 @@ use crate::id::SessionId;
 use crate::limits::Allowance;
 use crate::operation::{Kind, Lane};
 use crate::store::{Book, Lease, Topic};
-use crate::telegram::{CallError, Changes, Credentials, Identity};
+use crate::telegram::{Changes, Credentials, Identity};
 
 /// How long the answer to an operation waits for what it taught to be written.
 const SAVED_WITHIN: Duration = Duration::from_secs(2);
@@ -86,11 +87,11 @@ pub(crate) struct Core {
     pub(crate) admission: Arc<dyn Admission>,
     pub(crate) identity: OnceCell<Identity>,
     /// What Telegram called the loss of the key.
-    lost: OnceCell<String>,
+    pub(super) lost: OnceCell<String>,
     /// The key is lost.
     pub(crate) key_lost: CancellationToken,
     /// What Telegram called the restriction of the account.
-    restricted: watch::Sender<Option<String>>,
+    pub(super) restricted: watch::Sender<Option<String>>,
     /// To the keeper, if there is a store.
     changes: Option<Changes>,
     /// The keeper has written the last change, or there is none.
@@ -124,7 +125,7 @@ pub(crate) struct Core {
     pub(crate) load: Arc<AtomicUsize>,
     state: AtomicU8,
     /// Until when Telegram wants the account to wait.
-    blocked_until: watch::Sender<Option<Instant>>,
+    pub(super) blocked_until: watch::Sender<Option<Instant>>,
     /// There is no line: no operation starts.
     offline: watch::Sender<bool>,
     /// No more operations start, those that run may finish.
@@ -196,7 +197,7 @@ impl Core {
             queued: AtomicUsize::new(0),
             load: Arc::default(),
             state: AtomicU8::new(0),
-            blocked_until: watch::Sender::new(held.blocked_until.and_then(as_instant)),
+            blocked_until: watch::Sender::new(held.blocked_until.and_then(latches::as_instant)),
             offline: watch::Sender::new(false),
             draining: CancellationToken::new(),
             giving_up: CancellationToken::new(),
@@ -232,14 +233,6 @@ impl Core {
         if matches!(self.state(), SessionState::Reconnecting | SessionState::Degraded) {
             self.set_state(SessionState::Connected);
         }
-    }
-
-    fn lose_key(&self, name: &str) {
-        // The first loss is the one that says why.
-        let _ = self.lost.set(name.to_owned());
-        self.set_state(SessionState::KeyLost);
-        self.changed(Topic::KeyLost);
-        self.key_lost.cancel();
     }
 
     /// Has the keeper write what there is of this now.
@@ -310,60 +303,6 @@ impl Core {
         }
     }
 
-    /// What Telegram called the restriction of the account, if it has one.
-    pub(crate) fn restriction_name(&self) -> Option<String> {
-        self.restricted.borrow().clone()
-    }
-
-    /// What Telegram called the loss of the key, if it is lost.
-    pub(crate) fn lost_name(&self) -> Option<&str> {
-        self.lost.get().map(String::as_str)
-    }
-
-    /// An operator says that the account may send again; false if it might before.
-    pub(crate) fn clear_restriction(&self) -> bool {
-        let before = self.restricted.send_replace(None);
-        if let Some(name) = &before {
-            tracing::info!(session = %self.id, name, "restriction cleared");
-            self.changed(Topic::Restricted);
-        }
-        before.is_some()
-    }
-
-    /// The loss of the key, if it is lost.
-    pub(crate) fn lost(&self) -> Option<CallError> {
-        self.lost.get().map(|name| CallError::KeyLost { name: name.clone() })
-    }
-
-    /// Draws the conclusions for the whole account: a flood wait holds it, a lost key ends it.
-    pub(crate) fn notice(&self, error: &CallError) {
-        match error {
-            CallError::Flood { wait } => {
-                tracing::warn!(session = %self.id, ?wait, "flood wait");
-                Counts::add(&self.counts.flood_waits);
-                let until = Instant::now() + *wait;
-                self.blocked_until.send_modify(|blocked| *blocked = (*blocked).max(Some(until)));
-                self.changed(Topic::Blocked);
-            }
-            CallError::Restricted { name } => {
-                tracing::error!(session = %self.id, name, "the account is restricted");
-                self.restricted.send_replace(Some(name.clone()));
-                self.changed(Topic::Restricted);
-            }
-            CallError::KeyLost { name } => {
-                tracing::error!(session = %self.id, name, "the key is lost");
-                self.lose_key(name);
-            }
-            _ => {}
-        }
-    }
-
-    /// The rest of the time for which Telegram wants the account to wait.
-    pub(crate) fn blocked_for(&self) -> Option<Duration> {
-        let rest = self.blocked()?.saturating_duration_since(Instant::now());
-        (!rest.is_zero()).then_some(rest)
-    }
-
     /// Runs a task without which the session is none, and fails the session if it ends before it was
     /// `meant` to. A panic in it stays in its session.
     pub(crate) fn spawn_essential(
@@ -427,11 +366,6 @@ impl Core {
         (!was_busy).then(|| Turn(Arc::clone(self)))
     }
 
-    /// Until when nothing may start, if Telegram wants the account to wait.
-    pub(crate) fn blocked(&self) -> Option<Instant> {
-        *self.blocked_until.borrow()
-    }
-
     /// How many operations it has, queued and running.
     pub(crate) fn load(&self) -> usize {
         self.load.load(Ordering::Acquire)
@@ -453,12 +387,6 @@ impl Core {
             restricted: self.restriction_name(),
         }
     }
-}
-
-/// A point in time on the clock that pauses with the tests, if it has not passed.
-pub(super) fn as_instant(until: SystemTime) -> Option<Instant> {
-    let rest = until.duration_since(SystemTime::now()).ok()?;
-    Instant::now().checked_add(rest)
 }
 
 impl fmt::Debug for Core {

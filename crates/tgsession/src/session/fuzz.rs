@@ -10,8 +10,8 @@ use grammers_session::updates::{MessageBoxes, UpdatesLike};
 use tl::{Deserializable, enums};
 use tokio::time::Instant;
 
-use super::core::as_instant;
 use super::job::{Job, Load};
+use super::latches::as_instant;
 use super::position::Step;
 use super::queue::Queue;
 use crate::fuzz::frames::{self, Frame, changed};

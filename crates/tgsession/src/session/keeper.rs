@@ -1,8 +1,9 @@
 //! The keeper: writes what changes of a session to its store.
 //!
-//! Changes are collected for a moment and written together, as each update brings some; but a key, a loss or
-//! a limit at once, and the operation that taught it is answered after that. A change names what has changed, and its value is read when it is written: so any number
-//! of changes of one thing is one write. What could not be written is tried again.
+//! Changes are collected for a moment and written together, as each update brings some; but a key, a loss or a
+//! limit at once, and the operation that taught it is answered after that. A change names what has changed, and its
+//! value is read when it is written: so any number of changes of one thing is one write. What could not be written is
+//! tried again.
 
 use std::collections::HashSet;
 use std::sync::Arc;

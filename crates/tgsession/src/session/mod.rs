@@ -1,10 +1,10 @@
 //! One account: an actor with a queue.
 //!
 //! Its tasks are the *io* task of `grammers`, the *pump*, which owns the update stream and only drains it,
-//! the *dispatcher*, which calls handlers, the *health* task, which asks whether the line works and makes it again, the *runner*, which owns the queue and starts operations, and one
-//! for each operation that waits for a permit or runs; and, where there is a store, the *keeper*, which writes
-//! what changes. They share nothing but ranked locks and atomics. What
-//! the session needs of its manager it asks for through [`Admission`].
+//! the *dispatcher*, which calls handlers, the *health* task, which asks whether the line works and makes it
+//! again, the *runner*, which owns the queue and starts operations, and one for each operation that waits for a
+//! permit or runs; and, where there is a store, the *keeper*, which writes what changes. They share nothing but
+//! ranked locks, atomics and channels. What the session needs of its manager it asks for through [`Admission`].
 
 mod admission;
 mod attempt;
@@ -15,6 +15,7 @@ pub(crate) mod fuzz;
 mod health;
 mod job;
 mod keeper;
+mod latches;
 mod lifecycle;
 mod live;
 mod position;
