@@ -50,8 +50,8 @@ impl Quota {
 /// The account has done what a day allows.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "the account has reached its {limit} {} of the day: go on in {renewed_in:?}, or raise the limit",
-    .quota.of_what()
+    "the account has reached its {limit} {} of the day: go on in {}, or raise the limit",
+    .quota.of_what(), in_words(*.renewed_in)
 )]
 #[non_exhaustive]
 pub struct QuotaExceeded {
@@ -61,6 +61,15 @@ pub struct QuotaExceeded {
     pub limit: u32,
     /// When the next day begins.
     pub renewed_in: Duration,
+}
+
+/// To the minute, and not too early.
+fn in_words(time: Duration) -> String {
+    let minutes = time.as_secs().div_ceil(60);
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
 }
 
 /// What was used of a day.
@@ -301,6 +310,12 @@ mod tests {
         assert_eq!(exceeded.quota, Quota::Sends);
         tokio::time::advance(DAY).await;
         assert!(after.reserve_send().is_ok(), "and it is renewed with the next day");
+    }
+
+    #[test]
+    fn the_rest_of_the_day_is_told_as_people_tell_it() {
+        let told = [0, 1, 60, 3599, 3600, 20_742].map(|secs| in_words(Duration::from_secs(secs)));
+        assert_eq!(told, ["0 min", "1 min", "1 min", "1 h 0 min", "1 h 0 min", "5 h 46 min"]);
     }
 
     #[test]
