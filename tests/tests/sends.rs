@@ -171,3 +171,16 @@ async fn what_is_handled_while_a_session_stops_does_not_come_again() {
     assert_eq!(rest, expected, "each once");
     process.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_fails_again_and_again_is_answered_whatever_its_pace() {
+    let slow = Limits::default().pace(PacedCall::Send, Pace::new(1, Duration::from_secs(10)));
+    let stage = Stage::with(1, Manager::builder().limits(slow).build().unwrap()).await;
+    stage.telegram.inject(Fault::rpc_error(500, "INTERNAL").on(Method::SEND_MESSAGE).always());
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "Noon.")).unwrap();
+    let outcome = eventually(send).await;
+    assert!(matches!(outcome, Outcome::MaybeExecuted(_)), "{outcome:?}");
+    let asked = stage.telegram.requests();
+    let asked = asked.iter().filter(|r| r.method == Method::SEND_MESSAGE).count();
+    assert_eq!(asked, 2, "once, and one retry");
+}

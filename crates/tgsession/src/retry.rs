@@ -1,14 +1,5 @@
 //! Whether and when an operation is tried again: a pure function of what happened.
-//!
-//! | what a call came to | [`CallError`] | what follows |
-//! |---|---|---|
-//! | the network or Telegram failed, before or while the call was executed | `Unavailable` | tried again after 2, 4, 8 s ..., as often as the kind of the operation says; then it is the outcome, `MaybeExecuted` where a message was on its way |
-//! | 420 `FLOOD_WAIT_x` and its like | `Flood` | the whole account waits; then the operation is tried again, which uses up no retry |
-//! | 420 `SLOWMODE_WAIT_x` | `SlowMode` | messages for that chat wait |
-//! | `PEER_FLOOD` and its like | `Restricted` | the account sends nothing more until an operator has cleared it |
-//! | 401 and 406 that say that the key is dead | `KeyLost` | the session is over, and its key is never used again |
-//! | any other refusal | `Refused` | it is the outcome |
-//! | what cannot work | `Invalid` | it is the outcome |
+//! [`CallError`] has the table.
 
 use std::time::Duration;
 

@@ -217,7 +217,7 @@ impl Builder {
     /// Makes the manager.
     ///
     /// # Errors
-    /// If a number is zero that must not be, or the budgets contradict each other.
+    /// If a number is zero that must not be, a time is longer than a year, or the budgets contradict each other.
     pub fn build(self) -> Result<Manager, BuildError> {
         let Self { settings, scrape_permits, operation_permits, balance, shutdown_budget } = self;
         let sizes = [

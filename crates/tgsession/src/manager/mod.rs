@@ -46,7 +46,7 @@ use crate::session::{
 /// # async fn archive(session_data: grammers_session::SessionData) -> Result<(), Box<dyn std::error::Error>> {
 /// let manager = Manager::builder().build()?;
 /// let session = manager.add_session(SessionConfig::new("archive", session_data, 12345)).await?;
-/// let export = manager.submit(session, ExportMessages::of("@my_channel"))?;
+/// let export = manager.submit(session, ExportMessages::of("@my_channel").limit(100))?;
 /// if let Some(posts) = export.await.done() {
 ///     println!("{} messages", posts.len());
 /// }
@@ -195,11 +195,12 @@ impl Manager {
     }
 
     /// Puts an operation into the queue of the session that the manager's [`Balance`] chooses, among those that have
-    /// room. The choice and its place in the queue are one step: of many callers at once no two take the same
-    /// session for the least loaded.
+    /// room. The choice and its count are one step: of many callers at once no two take the same session for the least
+    /// loaded.
     ///
     /// # Errors
-    /// If no session is connected, or the queues of all of them are full.
+    /// If no session is connected, the queues of all of them are full, or other callers took the last places of the
+    /// one that was chosen.
     pub fn submit_any<O: Operation>(
         &self,
         operation: O,

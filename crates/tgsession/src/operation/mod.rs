@@ -94,7 +94,7 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Takes the right to one call, or stops until there is one.
     pub(crate) fn take(&self, call: PacedCall) -> Result<(), Stop> {
-        self.allowance.paces.take(call).map_err(Stop::Pause)
+        self.allowance.paces.take(call).map_err(Stop::pause)
     }
 
     /// The peer behind a target, which is remembered in it.
@@ -114,7 +114,27 @@ pub enum Stop {
     /// It failed. What comes of that is not for the operation to say.
     Failed(Failure),
     /// It goes on after this time, and holds nothing until then.
-    Pause(Duration),
+    Pause {
+        /// How long.
+        wait: Duration,
+        /// It has reached something since it was stopped last: failures from before are over.
+        came_on: bool,
+    },
+}
+
+impl Stop {
+    /// To go on after this time, where it is now.
+    pub(crate) fn pause(wait: Duration) -> Self {
+        Self::Pause { wait, came_on: false }
+    }
+
+    /// The same, of an attempt that has reached something.
+    pub(crate) fn having_come_on(self) -> Self {
+        match self {
+            Self::Pause { wait, .. } => Self::Pause { wait, came_on: true },
+            failed => failed,
+        }
+    }
 }
 
 impl<F: Into<Failure>> From<F> for Stop {

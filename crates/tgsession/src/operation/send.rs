@@ -51,6 +51,9 @@ impl Send {
     /// when the same message is submitted again under its key it is not delivered again. A key is of one session;
     /// one that was used for another message is refused.
     ///
+    /// Where the process is killed after Telegram has accepted the message and before that is written, the next one
+    /// sends it again with the number by which Telegram recognises it, for as long as it remembers it.
+    ///
     /// It takes a session of a [`Store`](crate::Store).
     ///
     /// ```
@@ -94,7 +97,7 @@ impl Send {
         let peer = context.resolve(&mut self.to).await?;
         let chat = peer.id.bot_api_dialog_id_unchecked();
         if let Some(rest) = context.allowance.slow.rest(chat) {
-            return Err(Stop::Pause(rest));
+            return Err(Stop::pause(rest));
         }
         context.take(PacedCall::Send)?;
         self.reserve(context).await?;
@@ -117,7 +120,7 @@ impl Send {
                 }
                 if let CallError::SlowMode { wait } = error {
                     context.allowance.slow.hold(chat, wait);
-                    return Err(Stop::Pause(wait));
+                    return Err(Stop::pause(wait));
                 }
                 return Err(error.into());
             }

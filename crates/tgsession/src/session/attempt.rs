@@ -110,7 +110,10 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
             Ok(Some(locks)) => locks,
             Ok(None) => return Verdict::Busy,
             // It goes on where it was, when there is room.
-            Err(_) if job.had_turn => return Verdict::Busy,
+            Err(_) if job.had_turn => {
+                job.passed_over = false;
+                return Verdict::Busy;
+            }
             Err(error) => return Verdict::Failed(error.into()),
         },
     };
@@ -215,10 +218,10 @@ async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {
             core.works();
             Verdict::Done
         }
-        Ok(Ok(Err(Stop::Pause(pause)))) => {
-            // It came on, so failures from before are over.
-            job.attempts = 0;
-            Verdict::Paused(pause)
+        Ok(Ok(Err(Stop::Pause { wait, came_on }))) => {
+            // A pause is no failure, and ends none.
+            job.attempts = if came_on { 0 } else { job.attempts - 1 };
+            Verdict::Paused(wait)
         }
         Ok(Ok(Err(Stop::Failed(failure)))) => {
             // While the locks are held: the next operation must know.

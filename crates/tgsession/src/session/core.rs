@@ -238,9 +238,9 @@ impl Core {
     /// Has the keeper write what there is of this now.
     pub(crate) fn changed(&self, topic: Topic) {
         if let Some(changes) = &self.changes {
-            self.noted.fetch_add(1, Ordering::AcqRel);
-            // Gone only once the session has stopped.
+            // Sent first: who counts it as noted finds it in the channel. Gone only once the session has stopped.
             let _ = changes.send(topic);
+            self.noted.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -350,6 +350,11 @@ impl Core {
     pub(super) fn start(&self, lane: Lane, number: u64) -> bool {
         self.started[lane as usize].store(number + 1, Ordering::SeqCst);
         self.queued.load(Ordering::SeqCst) > 0
+    }
+
+    /// An operation is about to ask for its locks: that it had them in an earlier attempt does not count.
+    pub(super) fn ask(&self, lane: Lane) {
+        self.started[lane as usize].store(0, Ordering::SeqCst);
     }
 
     pub(super) fn has_started(&self, lane: Lane, number: u64) -> bool {

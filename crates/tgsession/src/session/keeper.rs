@@ -70,6 +70,7 @@ impl Keeper {
         if self.changed.is_empty() {
             return true;
         }
+        let used = core.allowance.quotas.used();
         let facts = match facts(core, &self.changed).await {
             Ok(facts) => facts,
             Err(error) => {
@@ -80,6 +81,10 @@ impl Keeper {
         match self.store.write(&self.name, &facts).await {
             Ok(()) => {
                 self.changed.clear();
+                // An operation may have written more meanwhile, and this less after it.
+                if core.allowance.quotas.used() != used {
+                    self.changed.insert(Topic::Used);
+                }
                 core.set_written(noted);
                 true
             }

@@ -30,7 +30,7 @@ pub(super) enum Note {
     /// An operation must wait for its locks: one of another lane may ask for them.
     Waits(u64),
     /// An operation has its locks: the next of its lane may ask for a permit. Said only where there is a next: see
-    /// [`Core::started`].
+    /// [`Core::start`].
     Started,
     /// An operation holds nothing any more.
     Ended {
@@ -45,6 +45,16 @@ pub(super) enum Note {
 struct Waiting {
     number: u64,
     passed_over: bool,
+    since: Instant,
+}
+
+/// How long a session is kept free for an operation that was passed over.
+const KEPT: Duration = Duration::from_secs(2);
+
+impl Waiting {
+    fn keeps(&self) -> bool {
+        self.passed_over && self.since.elapsed() < KEPT
+    }
 }
 
 pub(super) struct Runner {
@@ -86,7 +96,10 @@ impl Runner {
         let (drains, loses_key) = (draining.cancelled(), key_lost.cancelled());
         let (mut drains, mut loses_key) = (pin!(drains), pin!(loses_key));
         while !(draining.is_cancelled() && self.running == 0) {
+            let kept = self.waiting.iter().flatten().filter(|waiting| waiting.keeps());
+            let free = kept.map(|waiting| waiting.since + KEPT).min();
             let wake = self.queue.next_change(self.core.blocked(), Instant::now());
+            let wake = wake.into_iter().chain(free).min();
             tokio::select! {
                 Some(note) = inbox.recv() => self.on_note(note),
                 Some(number) = self.cancelled.next() => self.on_cancelled(number),
@@ -129,7 +142,8 @@ impl Runner {
                 if started {
                     self.take_up_started();
                 } else {
-                    self.waiting[job.terms.lane as usize] = None;
+                    let waiting = &mut self.waiting[job.terms.lane as usize];
+                    *waiting = waiting.filter(|waiting| waiting.number != job.number);
                     self.has_said(job.number);
                 }
                 self.running -= 1;
@@ -188,6 +202,8 @@ impl Runner {
                 if matches!(error, CallError::Flood { .. }) {
                     job.attempts -= 1;
                 }
+                // It goes on where it was, so it does not expire.
+                job.had_turn = true;
                 self.requeue_after(job, pause);
             }
             _ => self.answer(job, End::Failed(error.into())),
@@ -239,14 +255,17 @@ impl Runner {
         }
         let may = |lane| self.waiting[lane as usize].is_none();
         // Who had a permit and found the session busy finds it free when he has one again.
-        let is_kept = self.waiting.iter().flatten().any(|waiting| waiting.passed_over);
+        // But not for long: others of the session may have permits meanwhile.
+        let is_kept = self.waiting.iter().flatten().any(Waiting::keeps);
         let free = !core.is_busy() && !is_kept;
         if let Some(job) = self.queue.take(may, free, Instant::now()) {
             self.core.queued.fetch_sub(1, Ordering::Relaxed);
             let passed_over = job.passed_over && job.terms.exclusive;
-            let waiting = Waiting { number: job.number, passed_over };
+            let since = Instant::now();
+            let waiting = Waiting { number: job.number, passed_over, since };
             self.waiting[job.terms.lane as usize] = Some(waiting);
             self.asking = Some(job.number);
+            self.core.ask(job.terms.lane);
             self.running += 1;
             attempt::spawn(&self.core, job, self.notes.clone());
         }

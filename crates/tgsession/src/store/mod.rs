@@ -134,7 +134,8 @@ impl Store {
         }
     }
 
-    /// Forgets a session, and what it exported with it; false if there was none of this name.
+    /// Forgets a session with its audit, how far its exports have come and the keys of its messages; files stay. False
+    /// if there was none of this name.
     ///
     /// # Errors
     /// If a manager has it: remove it there first; or if it cannot be written.

@@ -47,6 +47,10 @@ pub(super) fn open(directory: &Path) -> Result<Connection, OpenError> {
     let path = directory.join("store.db");
     let io = |source| OpenError::Io { path: path.clone(), source };
     if !fs::exists(&path).map_err(io)? {
+        // Its log is there: what it had must not become part of a new one.
+        if fs::exists(directory.join("store.db-wal")).map_err(io)? {
+            return Err(OpenError::Empty);
+        }
         make(directory, &path).map_err(io)??;
     }
     let mut database = connect(&path)?;

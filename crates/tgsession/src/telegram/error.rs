@@ -5,7 +5,19 @@ use std::time::Duration;
 use grammers_mtsender::{InvocationError, RpcError};
 use thiserror::Error;
 
-/// Why a call to Telegram brought no result.
+/// Why a call to Telegram brought no result, and what follows:
+///
+/// | what happened | | what follows |
+/// |---|---|---|
+/// | the network or Telegram failed, before the call was executed or while it could be: no connection, a lost answer, codes from 500 on | [`Unavailable`](Self::Unavailable) | tried again after 2, 4, 8 s ..., as often as the kind of the operation says; then it is the outcome, and [`MaybeExecuted`](crate::Outcome::MaybeExecuted) where a message was on its way |
+/// | 420 `FLOOD_WAIT_x` and others with a time | [`Flood`](Self::Flood) | all of the account waits; then the operation goes on, which uses up no retry |
+/// | 420 `SLOWMODE_WAIT_x` | [`SlowMode`](Self::SlowMode) | messages for that chat wait |
+/// | `PEER_FLOOD`, `USER_RESTRICTED`, `FROZEN_METHOD_INVALID` | [`Restricted`](Self::Restricted) | the account sends nothing until an operator has cleared it |
+/// | `AUTH_KEY_DUPLICATED`, `AUTH_KEY_UNREGISTERED`, `AUTH_KEY_INVALID`, `SESSION_REVOKED`, `SESSION_EXPIRED`, `USER_DEACTIVATED`, `USER_DEACTIVATED_BAN` | [`KeyLost`](Self::KeyLost) | the session is over, and its key is never used again |
+/// | any other refusal | [`Refused`](Self::Refused) | it is the outcome |
+/// | what cannot work | [`Invalid`](Self::Invalid) | it is the outcome |
+///
+/// A [`Custom`](crate::Custom) operation is never tried again, as nobody knows what it did.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CallError {

@@ -141,15 +141,19 @@ impl<S: Source> ToFile<S> {
         writing: &mut Writing,
     ) -> Result<(), Stop> {
         reserve(context, chat).await?;
+        let before = writing.rows;
         loop {
-            let page = self.source.page(context, chat).await?;
+            let page = self.source.page(context, chat).await;
+            // What comes after a page has come on.
+            let came_on = writing.rows > before;
+            let page = page.map_err(|stop| if came_on { stop.having_come_on() } else { stop })?;
             writing.buffer.extend(self.format.rows(&page.rows));
             // What a checkpoint says may be any number.
             writing.rows = writing.rows.saturating_add(page.rows.len() as u64);
             if page.is_last {
                 return Ok(());
             }
-            slice.end()?;
+            slice.end().map_err(Stop::having_come_on)?;
             if writing.is_due() {
                 writing.save(context, self.source.cursor(), false).await?;
             }
@@ -164,7 +168,7 @@ impl<S: Source> ToFile<S> {
         match writing.save(context, self.source.cursor(), false).await {
             Ok(()) => self.writing = Some(writing),
             // Else it would read the same page again and again.
-            Err(error) if matches!(stop, Stop::Pause(_)) => return error.into(),
+            Err(error) if matches!(stop, Stop::Pause { .. }) => return error.into(),
             Err(error) => warn!(%error, "how far an export has come was not written"),
         }
         stop

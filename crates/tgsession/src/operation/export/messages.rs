@@ -17,6 +17,10 @@ use crate::telegram::{CallError, Target};
 const PAGE: u32 = 100;
 
 /// Reads what was said in a group or channel that the account is in, oldest first.
+///
+/// What a day allows ([`Quota::PostsRead`]) is for all exports of the account. One that is kept in memory fails where
+/// that is used up, and with it what it has read: give it a [`limit`](Self::limit), or write it to a
+/// [file](Self::to_file), which is gone on with the next day.
 #[derive(Debug)]
 pub struct ExportMessages {
     channel: Target,
@@ -25,8 +29,6 @@ pub struct ExportMessages {
     read: u64,
     /// The number of the last one.
     last: i32,
-    /// How many there are in the chat, as far as Telegram has said.
-    total: u64,
     rows: Vec<Post>,
 }
 
@@ -62,7 +64,7 @@ impl ExportMessages {
     /// The messages of this group or channel.
     pub fn of(channel: impl Into<Target>) -> Self {
         let channel = channel.into();
-        Self { channel, limit: u64::MAX, read: 0, last: 0, total: u64::MAX, rows: Vec::new() }
+        Self { channel, limit: u64::MAX, read: 0, last: 0, rows: Vec::new() }
     }
 
     /// So many messages at most, the oldest ones.
@@ -79,17 +81,32 @@ impl ExportMessages {
 
     /// The right to read so many of the day's at most, known to the store before it is used. `None` where the day's
     /// are used up, and nothing more is known to be there.
-    async fn reserve(&self, context: Context<'_>, n: u32) -> Result<Option<Reserved>, Stop> {
+    async fn reserve(
+        &self,
+        context: Context<'_>,
+        chat: PeerRef,
+        n: u32,
+    ) -> Result<Option<Reserved>, Stop> {
         let quotas = &context.allowance.quotas;
         let reserved = match quotas.reserve_posts(n) {
             Ok(reserved) => reserved,
-            Err(_) if self.read >= self.total => return Ok(None),
-            Err(exceeded) => return Err(exceeded.into()),
+            // How many there are says nothing of how many are left, as messages are deleted: so that is asked.
+            Err(exceeded) => match self.has_more(context, chat).await? {
+                true => return Err(exceeded.into()),
+                false => return Ok(None),
+            },
         };
         if !quotas.is_unlimited(Quota::PostsRead) {
             context.book.write(&[used(context)]).await?;
         }
         Ok(Some(reserved))
+    }
+
+    /// Whether there is a message behind the last one. It is not read.
+    async fn has_more(&self, context: Context<'_>, chat: PeerRef) -> Result<bool, Stop> {
+        context.take(PacedCall::History)?;
+        let rest = history_after(context, chat, self.last, 1).await?;
+        Ok(rest.0.iter().any(|message| message.id() > self.last))
     }
 
     /// How many messages it may still read. What a checkpoint says was read may be any number.
@@ -103,7 +120,7 @@ impl ExportMessages {
             return Ok(Page { rows: Vec::new(), is_last: true });
         }
         context.take(PacedCall::History)?;
-        let Some(mut reserved) = self.reserve(context, wanted).await? else {
+        let Some(mut reserved) = self.reserve(context, chat, wanted).await? else {
             return Ok(Page { rows: Vec::new(), is_last: true });
         };
         let history = history_after(context, chat, self.last, reserved.left()).await?;
@@ -115,7 +132,7 @@ impl ExportMessages {
     /// What was read as a page of up to `n`, which is no more than is left. Whatever a server brings, an export moves
     /// forward, and ends.
     pub(crate) fn move_behind(&mut self, history: History, n: u32) -> Page<Post> {
-        let mut messages = history.messages;
+        let History(mut messages) = history;
         messages.retain(|message| message.id() > self.last);
         messages.sort_unstable_by_key(enums::Message::id);
         messages.dedup_by_key(|message| message.id());
@@ -124,7 +141,6 @@ impl ExportMessages {
             return Page { rows: Vec::new(), is_last: true };
         };
         self.last = last;
-        self.total = history.total.unwrap_or(self.total);
         let rows: Vec<Post> = messages.into_iter().filter_map(post).collect();
         self.read = self.read.saturating_add(rows.len() as u64);
         Page { rows, is_last: self.left() == 0 }
@@ -132,24 +148,17 @@ impl ExportMessages {
 }
 
 /// A page of a chat's history.
-pub(crate) struct History {
-    /// How many messages there are in the chat, if that is said.
-    total: Option<u64>,
-    messages: Vec<enums::Message>,
-}
+pub(crate) struct History(Vec<enums::Message>);
 
 impl History {
     /// `None` if the answer has no list.
     pub(crate) fn of(answer: enums::messages::Messages) -> Option<Self> {
-        let (total, messages) = match answer {
-            enums::messages::Messages::Messages(all) => (None, all.messages),
-            enums::messages::Messages::Slice(slice) => (Some(slice.count), slice.messages),
-            enums::messages::Messages::ChannelMessages(slice) => {
-                (Some(slice.count), slice.messages)
-            }
+        Some(Self(match answer {
+            enums::messages::Messages::Messages(all) => all.messages,
+            enums::messages::Messages::Slice(slice) => slice.messages,
+            enums::messages::Messages::ChannelMessages(slice) => slice.messages,
             enums::messages::Messages::NotModified(_) => return None,
-        };
-        Some(Self { total: total.and_then(|n| n.try_into().ok()), messages })
+        }))
     }
 }
 

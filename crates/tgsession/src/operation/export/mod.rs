@@ -103,7 +103,7 @@ impl Slice {
     fn end(&self) -> Result<(), Stop> {
         match self.0.elapsed() < SLICE {
             true => Ok(()),
-            false => Err(Stop::Pause(Duration::ZERO)),
+            false => Err(Stop::pause(Duration::ZERO)),
         }
     }
 }
@@ -117,13 +117,17 @@ async fn read<S: Source>(
     let slice = Slice::begin();
     let chat = source.open(context).await?;
     reserve(context, chat).await?;
+    let before = rows.len();
     loop {
-        let page = source.page(context, chat).await?;
+        let page = source.page(context, chat).await;
+        // What comes after a page has come on.
+        let page =
+            page.map_err(|stop| if rows.len() > before { stop.having_come_on() } else { stop })?;
         rows.extend(page.rows);
         if page.is_last {
             break;
         }
-        slice.end()?;
+        slice.end().map_err(Stop::having_come_on)?;
     }
     let line = audit_line(source, context, chat, rows.len() as u64, None);
     context.book.audit(&line, vec![used(context)]).await?;

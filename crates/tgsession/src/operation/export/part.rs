@@ -27,21 +27,21 @@ pub(super) struct Part {
     bytes: u64,
 }
 
-/// Which file it is, whatever its name.
+/// Which file of its directory it is, whatever its name. The number of the device is no part of it: that is another
+/// after a restart on many file systems.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FileId(u64, u64);
+pub(crate) struct FileId(u64);
 
 impl FileId {
     #[cfg(unix)]
     fn of(file: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        Self(file.dev(), file.ino())
+        Self(std::os::unix::fs::MetadataExt::ino(file))
     }
 
     /// Elsewhere a file is known by its name alone.
     #[cfg(not(unix))]
     fn of(_: &Metadata) -> Self {
-        Self(0, 0)
+        Self(0)
     }
 }
 
@@ -61,7 +61,7 @@ impl Part {
     pub(super) async fn begin(target: PathBuf) -> Result<Self, Failure> {
         let path = part_of(&target);
         blocking(path.clone(), move || {
-            let file = lock(&path)?;
+            let file = lock(&path, &target)?;
             match file.metadata()?.len() {
                 0 => Self::new(file, path, target, 0),
                 _ => Err(taken()),
@@ -81,7 +81,7 @@ impl Part {
             if !fs::exists(&path)? {
                 return Ok(None);
             }
-            let file = lock(&path)?;
+            let file = lock(&path, &target)?;
             let found = file.metadata()?;
             if FileId::of(&found) != id || found.len() < bytes {
                 return Err(taken());
@@ -147,19 +147,18 @@ fn has_no_links(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied)
 }
 
-/// Opens a file and takes its lock. One that has another name is somebody's finished file: only its name as a part
-/// is removed.
-fn lock(path: &Path) -> io::Result<File> {
+/// Opens a part and takes its lock. One that is the finished file under its other name loses that name only.
+fn lock(path: &Path, target: &Path) -> io::Result<File> {
     if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
         return Err(taken());
     }
-    if fs::metadata(path).is_ok_and(|found| names(&found) > 1) {
+    if is_same(path, target) {
         fs::remove_file(path)?;
     }
     let file = private_file(path)?;
     for _ in 0..TRIES {
         match file.try_lock() {
-            Ok(()) if is_still(path, &file)? => return Ok(file),
+            Ok(()) if is_still(path, &file)? && !is_same(path, target) => return Ok(file),
             Ok(()) => break,
             Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
             Err(TryLockError::Error(error)) => return Err(error),
@@ -170,28 +169,24 @@ fn lock(path: &Path) -> io::Result<File> {
 
 /// Whether the file still has this name: whoever had the lock may have finished it.
 fn is_still(path: &Path, file: &File) -> io::Result<bool> {
-    let found = fs::metadata(path);
-    let locked = file.metadata()?;
-    Ok(found.is_ok_and(|found| FileId::of(&found) == FileId::of(&locked)) && names(&locked) == 1)
+    let locked = FileId::of(&file.metadata()?);
+    Ok(fs::metadata(path).is_ok_and(|found| FileId::of(&found) == locked))
 }
 
-#[cfg(unix)]
-fn names(file: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::nlink(file)
-}
-
-#[cfg(not(unix))]
-fn names(_: &Metadata) -> u64 {
-    1
+/// Whether both names are of one file. Where files have no numbers, no file has two names here.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| fs::metadata(path).ok().map(|found| FileId::of(&found));
+    cfg!(unix) && id(one).is_some() && id(one) == id(other)
 }
 
 /// Whether the file is there, and is what was to be put there; what is left of its part is removed then.
 pub(super) async fn is_finished(target: PathBuf, id: FileId, bytes: u64) -> Result<bool, Failure> {
     blocking(target.clone(), move || {
-        let is_it = fs::metadata(&target)
-            .is_ok_and(|found| FileId::of(&found) == id && found.len() == bytes);
         let part = part_of(&target);
-        if is_it && fs::metadata(&part).is_ok_and(|found| FileId::of(&found) == id) {
+        let is_it = fs::metadata(&target)
+            .is_ok_and(|found| FileId::of(&found) == id && found.len() == bytes)
+            && (cfg!(unix) || !fs::exists(&part)?);
+        if is_it && is_same(&part, &target) {
             remove_if_there(&part)?;
         }
         Ok(is_it)
