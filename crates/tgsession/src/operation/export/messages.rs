@@ -79,34 +79,15 @@ impl ExportMessages {
         ToFile::new(self, path.into(), format)
     }
 
-    /// The right to read so many of the day's at most, known to the store before it is used. `None` where the day's
-    /// are used up, and nothing more is known to be there.
-    async fn reserve(
-        &self,
-        context: Context<'_>,
-        chat: PeerRef,
-        n: u32,
-    ) -> Result<Option<Reserved>, Stop> {
+    /// The right to read so many of the day's at most, known to the store before it is used. It takes one too to see
+    /// that there are no more.
+    async fn reserve(&self, context: Context<'_>, n: u32) -> Result<Reserved, Stop> {
         let quotas = &context.allowance.quotas;
-        let reserved = match quotas.reserve_posts(n) {
-            Ok(reserved) => reserved,
-            // How many there are says nothing of how many are left, as messages are deleted: so that is asked.
-            Err(exceeded) => match self.has_more(context, chat).await? {
-                true => return Err(exceeded.into()),
-                false => return Ok(None),
-            },
-        };
+        let reserved = quotas.reserve_posts(n)?;
         if !quotas.is_unlimited(Quota::PostsRead) {
             context.book.write(&[used(context)]).await?;
         }
-        Ok(Some(reserved))
-    }
-
-    /// Whether there is a message behind the last one. It is not read.
-    async fn has_more(&self, context: Context<'_>, chat: PeerRef) -> Result<bool, Stop> {
-        context.take(PacedCall::History)?;
-        let rest = history_after(context, chat, self.last, 1).await?;
-        Ok(rest.0.iter().any(|message| message.id() > self.last))
+        Ok(reserved)
     }
 
     /// How many messages it may still read. What a checkpoint says was read may be any number.
@@ -120,9 +101,7 @@ impl ExportMessages {
             return Ok(Page { rows: Vec::new(), is_last: true });
         }
         context.take(PacedCall::History)?;
-        let Some(mut reserved) = self.reserve(context, chat, wanted).await? else {
-            return Ok(Page { rows: Vec::new(), is_last: true });
-        };
+        let mut reserved = self.reserve(context, wanted).await?;
         let history = history_after(context, chat, self.last, reserved.left()).await?;
         let page = self.move_behind(history, reserved.left());
         reserved.spend(page.rows.len() as u32);
