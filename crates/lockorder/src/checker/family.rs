@@ -27,6 +27,9 @@ pub(super) struct Family {
     /// Of a branch that is a task of its own: who waits for it.
     #[cfg(feature = "tokio")]
     awaited: Mutex<Option<Awaited>>,
+    /// Of a branch: there is somebody who may wait for it.
+    #[cfg(feature = "tokio")]
+    may_be_awaited: AtomicBool,
 }
 
 impl Family {
@@ -98,7 +101,14 @@ impl Family {
 
     /// Sets who waits for the task that this is.
     pub(super) fn set_awaited(&self, awaited: Option<Awaited>) {
+        self.may_be_awaited.store(awaited.is_some(), Ordering::Relaxed);
         *self.awaited.lock() = awaited;
+    }
+
+    /// Of the branch that is polled now: whether it stands directly below the base, and nobody waits for it.
+    #[inline]
+    pub(super) fn is_alone(&self) -> bool {
+        self.parent().is_none() && !self.may_be_awaited.load(Ordering::Relaxed)
     }
 
     /// Forgets who waits.

@@ -175,8 +175,11 @@ mod futures {
     pub(in super::super) fn admit_to_task(ask: &Ask) -> Option<Place> {
         // One look at a time: a longer closure would not be inlined.
         let thread_is_clear = known_thread().is_none_or(Block::is_clear);
-        if !thread_is_clear || LOCAL.with(|local| local.branch.get().is_some()) {
+        if !thread_is_clear {
             return None;
+        }
+        if LOCAL.with(|local| local.branch.get().is_some()) {
+            return admit_to_branch(ask);
         }
         let base = match tasks::current() {
             Some(id) => LOCAL.with(|local| local.task.get())?.block_of(id)?,
@@ -186,6 +189,19 @@ mod futures {
             return None;
         }
         base.admit(ask, ask.class.table.base.load(Ordering::Relaxed))
+    }
+
+    /// Where an async lock belongs that the current branch may surely take: nothing else counts if nobody around it
+    /// holds anything.
+    #[inline(never)]
+    fn admit_to_branch(ask: &Ask) -> Option<Place> {
+        let (base, branch) = with(|local| Some((local.known_base()?, local.branch()?)))?;
+        let is_alone =
+            base.is_clear() && !base.family.has_left_behind() && branch.family.is_alone();
+        if !is_alone {
+            return None;
+        }
+        branch.admit(ask, ask.class.table.base.load(Ordering::Relaxed))
     }
 
     /// The one block that counts for the caller, if no other does; it may have none.

@@ -9,7 +9,6 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::admission::Gate;
 use super::metrics::Metrics;
 use super::registry::Registry;
 use super::tasks::Tasks;
@@ -18,7 +17,7 @@ use crate::hierarchy::Locks;
 use crate::limits::Limits;
 use crate::operation::Kind;
 use crate::retry::Kinds;
-use crate::session::Settings;
+use crate::session::{Permits, Settings};
 
 /// The longest time that may be chosen: sums of times stay far from the end of the clock.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -254,12 +253,12 @@ impl Builder {
         }
         let registry = Arc::<Registry>::default();
         let limit = settings.lock_timeout;
-        let gate = Gate::new(limit, scrape_permits, operation_permits, &registry);
+        let permits = Permits::new(scrape_permits, operation_permits);
         Ok(Manager(Arc::new(Inner {
             balance,
             tasks: Tasks::new(limit),
             metrics: Metrics::new(limit),
-            gate: Arc::new(gate),
+            permits: Arc::new(permits),
             registry,
             next_id: AtomicU64::new(1),
             cursor: AtomicUsize::new(0),

@@ -1,9 +1,8 @@
 //! Many sessions, and what they share.
 //!
-//! The manager is a façade over small parts: [`admission`] hands out permits and leases, [`registry`] knows
+//! The manager is a façade over small parts: [`registry`] knows
 //! the sessions, [`tasks`] and [`metrics`] are the two locks of level 1, [`balance`] chooses.
 
-mod admission;
 mod balance;
 mod builder;
 mod errors;
@@ -16,13 +15,12 @@ mod views;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use admission::Gate;
 pub use balance::Balance;
 pub use builder::{BuildError, Builder};
 pub use errors::{AddError, ReconnectError, RemoveError, SubmitError};
 use metrics::Metrics;
 pub use metrics::{MetricsSnapshot, Totals};
-use registry::{Record, Registry};
+use registry::Registry;
 pub use shutdown::ShutdownReport;
 pub use tasks::{GlobalTask, GlobalTaskTable};
 pub use views::ViewError;
@@ -35,7 +33,7 @@ use crate::hierarchy::GlobalTasks;
 use crate::id::SessionId;
 use crate::operation::{Lane, Operation, Ticket};
 use crate::session::{
-    Admission, Session, SessionConfig, SessionStatus, Settings, Stopped, SubmitRefusal,
+    Admission, Permits, Session, SessionConfig, SessionStatus, Settings, Stopped, SubmitRefusal,
 };
 
 /// A manager of Telegram sessions. Clones share it.
@@ -63,7 +61,7 @@ struct Inner {
     balance: Balance,
     tasks: tasks::Tasks,
     metrics: Metrics,
-    gate: Arc<Gate>,
+    permits: Arc<Permits>,
     registry: Arc<Registry>,
     next_id: AtomicU64,
     /// Where the next round starts.
@@ -107,8 +105,8 @@ impl Manager {
         let id = SessionId(inner.next_id.fetch_add(1, Ordering::Relaxed));
         let tasks = TaskTracker::new();
         let entry = inner.tasks.enter(id, &config, tasks.clone()).await?;
-        let admission = Arc::clone(&inner.gate) as Arc<dyn Admission>;
         let settings = inner.settings.clone();
+        let admission = Admission::new(id, Arc::clone(&inner.permits), settings.lock_timeout);
         let session = match Session::connect(id, config, settings, admission, tasks).await {
             Ok(session) => session,
             Err(error) => {
@@ -117,7 +115,7 @@ impl Manager {
             }
         };
         inner.metrics.change(|totals| totals.added += 1).await?;
-        inner.registry.insert(Record::new(session));
+        inner.registry.insert(session);
         entry.keep();
         Ok(id)
     }
@@ -132,9 +130,9 @@ impl Manager {
     /// Dropped before it returns, it leaves the session ended at once, and perhaps still listed. Not to be
     /// called by a handler of the session, for which it would wait.
     pub async fn remove_session(&self, id: SessionId) -> Result<Stopped, RemoveError> {
-        let record = self.0.registry.get(id).ok_or(RemoveError::Unknown(id))?;
-        let stopped = record.session.stop().await;
-        match self.forget(&record).await {
+        let session = self.0.registry.get(id).ok_or(RemoveError::Unknown(id))?;
+        let stopped = session.stop().await;
+        match self.forget(&session).await {
             Ok(()) => Ok(stopped),
             Err(source) => Err(RemoveError::Lock { stopped, source }),
         }
@@ -142,13 +140,13 @@ impl Manager {
 
     /// Takes a stopped session off the books: levels 3, 1 and 1, one after the other. It is listed until the
     /// last step, so that it can be tried again.
-    async fn forget(&self, record: &Record) -> Result<(), AcquireError> {
-        let (inner, id) = (&self.0, record.session.core.id);
-        record.retire(inner.settings.lock_timeout).await?;
+    async fn forget(&self, session: &Session) -> Result<(), AcquireError> {
+        let (inner, id) = (&self.0, session.core.id);
+        session.core.admission.retire().await?;
         inner.tasks.leave(id).await?;
         let mut totals = inner.metrics.totals().await?;
         if inner.registry.remove(id) {
-            totals.absorb(&record.session.core);
+            totals.absorb(&session.core);
         }
         Ok(())
     }
@@ -163,9 +161,10 @@ impl Manager {
     /// Dropped while it waits for the operations of the session, it changes nothing. Dropped after that, it leaves
     /// the session without a connection: the same holds.
     pub async fn reconnect(&self, id: SessionId) -> Result<(), ReconnectError> {
-        let record = self.0.registry.get(id).ok_or(ReconnectError::Unknown(id))?;
-        let _slot = record.slot.write_within(self.0.settings.lock_timeout).await?;
-        Ok(record.session.reconnect().await?)
+        let session = self.0.registry.get(id).ok_or(ReconnectError::Unknown(id))?;
+        let exclusive = session.core.admission.exclude().await?;
+        let _exclusive = exclusive.ok_or(ReconnectError::Unknown(id))?;
+        Ok(session.reconnect().await?)
     }
 
     /// Says that an account which Telegram restricts (`PEER_FLOOD` and its like) was seen to, and may send again;
@@ -177,8 +176,8 @@ impl Manager {
     ///
     /// [`CallError::Restricted`]: crate::CallError::Restricted
     pub fn clear_restriction(&self, id: SessionId) -> Result<bool, ViewError> {
-        let record = self.0.registry.get(id).ok_or(ViewError::Unknown(id))?;
-        Ok(record.session.core.clear_restriction())
+        let session = self.0.registry.get(id).ok_or(ViewError::Unknown(id))?;
+        Ok(session.core.clear_restriction())
     }
 
     /// Puts an operation into the queue of a session.
@@ -190,8 +189,8 @@ impl Manager {
         session: SessionId,
         operation: O,
     ) -> Result<Ticket<O::Output>, SubmitError> {
-        let record = self.0.registry.get(session).ok_or(SubmitError::Unknown(session))?;
-        submitted(&record, record.session.submit(operation))
+        let session = self.0.registry.get(session).ok_or(SubmitError::Unknown(session))?;
+        submitted(&session, session.submit(operation))
     }
 
     /// Puts an operation into the queue of the session that the manager's [`Balance`] chooses, among those that have
@@ -211,40 +210,40 @@ impl Manager {
             let loads = inner.registry.loads();
             let chosen =
                 inner.balance.choose(&loads, cursor).ok_or(SubmitError::NobodyConnected)?;
-            let Some(record) = inner.registry.get(chosen.session) else { continue };
+            let Some(session) = inner.registry.get(chosen.session) else { continue };
             let expected = (inner.balance == Balance::LeastLoaded).then_some(chosen.load);
             // Another caller was faster: what he took is no longer the least loaded.
-            let Some(load) = record.session.take_load(expected) else { continue };
-            let ticket = submitted(&record, record.session.submit_with(operation, load))?;
+            let Some(load) = session.take_load(expected) else { continue };
+            let ticket = submitted(&session, session.submit_with(operation, load))?;
             return Ok((chosen.session, ticket));
         }
     }
 
     /// How every session is, by number.
     pub fn sessions(&self) -> Vec<SessionStatus> {
-        self.0.registry.all().iter().map(|record| record.session.core.status()).collect()
+        self.0.registry.all().iter().map(|session| session.core.status()).collect()
     }
 
     /// How one session is.
     pub fn session(&self, id: SessionId) -> Option<SessionStatus> {
-        self.0.registry.get(id).map(|record| record.session.core.status())
+        self.0.registry.get(id).map(|session| session.core.status())
     }
 
     /// Asks for a lock of level 1 while a permit of level 2 is held: the mistake of the original, for the
     /// test that shows that it is reported.
     #[doc(hidden)]
     pub async fn __invert(&self) {
-        let permit = self.0.gate.permit(Lane::Operate).await;
+        let permit = self.0.permits.acquire(Lane::Operate, self.0.settings.lock_timeout).await;
         let table = self.0.tasks.table().await;
         drop((table, permit));
     }
 }
 
 fn submitted<T>(
-    record: &Record,
+    session: &Session,
     submitted: Result<Ticket<T>, SubmitRefusal>,
 ) -> Result<Ticket<T>, SubmitError> {
-    let id = record.session.core.id;
+    let id = session.core.id;
     submitted.map_err(|refusal| match refusal {
         SubmitRefusal::Full { depth } => SubmitError::QueueFull { session: id, depth },
         SubmitRefusal::State(state) => SubmitError::NotConnected { session: id, state },

@@ -37,11 +37,11 @@ impl Manager {
         inner.adding.close();
         // Those that are being added hear of it at once, and are added or gone after this.
         let _ = timeout_at(end, inner.adding.wait()).await;
-        let ends = inner.registry.all().into_iter().map(|record| {
+        let ends = inner.registry.all().into_iter().map(|session| {
             // Each is a holder of its own: they take the same locks, one after the other.
             lockorder::branch(async move {
-                let stopped = timeout_at(end, record.session.stop()).await;
-                let forgotten = timeout_at(end, self.forget(&record)).await;
+                let stopped = timeout_at(end, session.stop()).await;
+                let forgotten = timeout_at(end, self.forget(&session)).await;
                 (stopped, forgotten)
             })
         });

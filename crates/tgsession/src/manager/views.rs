@@ -9,10 +9,10 @@ use std::sync::Arc;
 use lockorder::AcquireError;
 use thiserror::Error;
 
-use super::{GlobalTaskTable, Manager, MetricsSnapshot, Record, Totals};
+use super::{GlobalTaskTable, Manager, MetricsSnapshot, Totals};
 use crate::events::HandlerTable;
 use crate::id::SessionId;
-use crate::session::{Line, TaskTable};
+use crate::session::{Line, Session, TaskTable};
 
 /// Why there is nothing to look at.
 #[derive(Debug, Error)]
@@ -60,7 +60,7 @@ impl Manager {
     pub async fn metrics(&self) -> Result<MetricsSnapshot, AcquireError> {
         let totals = self.0.metrics.totals().await?;
         let records = self.0.registry.all();
-        Ok(totals.with(records.iter().map(|record| &*record.session.core)))
+        Ok(totals.with(records.iter().map(|session| &*session.core)))
     }
 
     /// Keeps a session free of exclusive operations (level 4), and shows what it did. Updates keep flowing.
@@ -74,8 +74,8 @@ impl Manager {
         &self,
         id: SessionId,
     ) -> Result<impl Deref<Target = Line> + Send + use<>, ViewError> {
-        let record = self.record(id)?;
-        let core = &record.session.core;
+        let session = self.find(id)?;
+        let core = &session.core;
         Ok(Arc::clone(&core.line).lock_owned_within(core.settings.lock_timeout).await?)
     }
 
@@ -90,7 +90,7 @@ impl Manager {
         &self,
         id: SessionId,
     ) -> Result<impl Deref<Target = TaskTable> + Send + use<>, ViewError> {
-        Ok(self.record(id)?.session.core.tasks.table().await?)
+        Ok(self.find(id)?.core.tasks.table().await?)
     }
 
     /// The handlers of a session (level 6). While the result exists none is added or removed.
@@ -104,10 +104,10 @@ impl Manager {
         &self,
         id: SessionId,
     ) -> Result<impl Deref<Target = HandlerTable> + Send + use<>, ViewError> {
-        Ok(self.record(id)?.session.core.handlers.read().await?)
+        Ok(self.find(id)?.core.handlers.read().await?)
     }
 
-    fn record(&self, id: SessionId) -> Result<Arc<Record>, ViewError> {
+    fn find(&self, id: SessionId) -> Result<Arc<Session>, ViewError> {
         self.0.registry.get(id).ok_or(ViewError::Unknown(id))
     }
 }

@@ -3,13 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use lockorder::AcquireError;
 use thiserror::Error;
-use tokio::sync::oneshot;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::limits::QuotaExceeded;
 use crate::store::StoreError;
@@ -100,7 +101,26 @@ pub enum Failure {
 #[must_use = "dropping the ticket cancels the operation"]
 pub struct Ticket<T> {
     outcome: oneshot::Receiver<Outcome<T>>,
-    cancel: DropGuard,
+    give_up: GiveUp,
+}
+
+/// Gives an operation up when it is dropped: cancels it, and then tells so.
+#[derive(Debug)]
+struct GiveUp(Option<(CancellationToken, Arc<Notify>)>);
+
+impl GiveUp {
+    fn disarm(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for GiveUp {
+    fn drop(&mut self) {
+        if let Some((cancel, told)) = self.0.take() {
+            cancel.cancel();
+            told.notify_one();
+        }
+    }
 }
 
 impl<T> Ticket<T> {
@@ -110,13 +130,13 @@ impl<T> Ticket<T> {
     /// The operation is given up by the call, not by what it returns: dropping that only loses the outcome.
     pub fn cancel(self) -> impl Future<Output = Outcome<T>> {
         let outcome = self.outcome;
-        drop(self.cancel);
+        drop(self.give_up);
         async { outcome.await.unwrap_or(Outcome::ShutDown) }
     }
 
     /// Lets the operation go on without anybody who waits for it.
-    pub fn detach(self) {
-        self.cancel.disarm();
+    pub fn detach(mut self) {
+        self.give_up.disarm();
     }
 }
 
@@ -125,7 +145,10 @@ impl<T> Future for Ticket<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
         // The other side answers also when it is dropped; without it the runtime itself is gone.
-        Pin::new(&mut self.outcome).poll(cx).map(|outcome| outcome.unwrap_or(Outcome::ShutDown))
+        let outcome = ready!(Pin::new(&mut self.outcome).poll(cx));
+        // There is nothing left to give up.
+        self.give_up.disarm();
+        Poll::Ready(outcome.unwrap_or(Outcome::ShutDown))
     }
 }
 
@@ -150,8 +173,8 @@ impl<T> Drop for Reply<T> {
     }
 }
 
-pub(crate) fn ticket<T>(cancel: &CancellationToken) -> (Ticket<T>, Reply<T>) {
+pub(crate) fn ticket<T>(cancel: &CancellationToken, told: &Arc<Notify>) -> (Ticket<T>, Reply<T>) {
     let (sender, outcome) = oneshot::channel();
-    let cancel = cancel.clone().drop_guard();
-    (Ticket { outcome, cancel }, Reply(Some(sender)))
+    let give_up = GiveUp(Some((cancel.clone(), Arc::clone(told))));
+    (Ticket { outcome, give_up }, Reply(Some(sender)))
 }

@@ -1,9 +1,9 @@
-//! One attempt of one operation, in a task of its own.
+//! One attempt of one operation: a branch of the runner's task, which holds its own locks.
 //!
 //! The locks are taken in their order: a permit (2), the manager's lease on the session (3), the session's
 //! operation lock (4). The session is claimed after the permit, so that an operation that cannot run gives
-//! its permit back at once; and where somebody else keeps the session, he is waited for without a permit.
-//! All locks are dropped before the runner hears of the end, and so before the caller does.
+//! its permit back at once; and where somebody else keeps the session, or was first to ask for it, he is waited
+//! for without a permit. All locks are dropped before the runner hears of the end, and so before the caller does.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -12,13 +12,15 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, poll};
 use lockorder::AcquireError;
 use lockorder::tokio::MutexGuard;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 
-use super::admission::Grant;
+use super::admission::{Lease, Permit};
 use super::core::{Core, Line, Turn};
 use super::job::{End, Job};
 use super::runner::Note;
@@ -40,56 +42,71 @@ pub(super) enum Verdict {
 /// What an operation holds while it runs, in the order in which it is given back.
 struct Locks<'a> {
     line: Option<MutexGuard<'a, SessionOperation, Line>>,
-    _lease: Option<Grant>,
-    _turn: Option<Turn>,
-    _permit: Option<Grant>,
+    _lease: Lease<'a>,
+    _turn: Option<Turn<'a>>,
+    _permit: Option<Permit<'a>>,
 }
 
-/// An operation on its way. Whatever happens to its task, the runner gets it back.
+/// An operation that holds nothing any more.
+pub(super) struct Ended {
+    pub(super) job: Box<Job>,
+    pub(super) started: bool,
+    pub(super) verdict: Verdict,
+}
+
+/// An operation on its way. Whatever happens to it, the runner gets it back.
 struct Underway {
-    job: Option<Job>,
+    job: Option<Box<Job>>,
     started: bool,
     notes: mpsc::UnboundedSender<Note>,
 }
 
 impl Underway {
-    fn end(&mut self, verdict: Verdict) {
-        if let Some(job) = self.job.take() {
-            // If the runner is gone, so is the session: dropping the job says that.
-            let _ = self.notes.send(Note::Ended { job, started: self.started, verdict });
-        }
+    fn end(&mut self, verdict: Verdict) -> Option<Ended> {
+        let job = self.job.take()?;
+        Some(Ended { job, started: self.started, verdict })
     }
 }
 
 impl Drop for Underway {
+    /// It panicked, or the runner is dropped with it: then so is the session, and dropping the job says that.
     fn drop(&mut self) {
-        self.end(match std::thread::panicking() {
-            true => Verdict::Failed(Failure::Panicked("outside of the operation".to_owned())),
-            false => Verdict::Ended(End::ShutDown),
-        });
+        if self.job.is_some() {
+            let outside = Failure::Panicked("outside of the operation".to_owned());
+            let ended = self.end(Verdict::Failed(outside));
+            ended
+                .into_iter()
+                .for_each(|ended| _ = self.notes.send(Note::Panicked(Box::new(ended))));
+        }
     }
 }
 
-pub(super) fn spawn(core: &Arc<Core>, job: Job, notes: mpsc::UnboundedSender<Note>) {
-    let name = match job.terms.exclusive {
-        true => "operation",
-        false => "shared operation",
-    };
-    let own = Arc::clone(core);
+/// An attempt, to be polled by the runner; `None` if it panicked, of which there is a note.
+pub(super) type Attempt = BoxFuture<'static, Option<Ended>>;
+
+pub(super) fn begin(
+    core: &Arc<Core>,
+    job: Box<Job>,
+    notes: mpsc::UnboundedSender<Note>,
+) -> Attempt {
+    let core = Arc::clone(core);
+    // What an operation logs, its locks too, says whose it is.
+    let span =
+        tracing::info_span!(parent: None, "session", id = core.id.number(), task = "operation");
     let underway = Underway { job: Some(job), started: false, notes };
-    core.tasks.spawn(name, |registered| drive(own, underway, registered));
+    // Boxed before it is wrapped: each wrapper would move all of it.
+    let drive = Box::pin(drive(core, underway));
+    let attempt = AssertUnwindSafe(lockorder::branch(drive)).catch_unwind();
+    attempt.map(|ended| ended.ok().flatten()).instrument(span).boxed()
 }
 
-async fn drive(core: Arc<Core>, mut underway: Underway, registered: Result<(), AcquireError>) {
-    let verdict = match registered {
-        Ok(()) => run(&core, &mut underway).await,
-        Err(error) => Verdict::Failed(error.into()),
-    };
+async fn drive(core: Arc<Core>, mut underway: Underway) -> Option<Ended> {
+    let verdict = run(&core, &mut underway).await;
     if matches!(verdict, Verdict::Failed(Failure::Call(_))) {
         // Nothing is held here: others go on while the store writes what this one taught.
-        core.saved().await;
+        Box::pin(core.saved()).await;
     }
-    underway.end(verdict);
+    underway.end(verdict)
 }
 
 async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
@@ -99,24 +116,35 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
     }
     let (cancel, giving_up) = (job.cancel.clone(), core.giving_up.clone());
     let (lane, number) = (job.terms.lane, job.number);
-    let waits = || {
-        let _ = underway.notes.send(Note::Waits(number));
-    };
-    let mut locks = tokio::select! {
-        biased;
-        () = cancel.cancelled() => return Verdict::Ended(End::Cancelled),
-        () = core.draining.cancelled() => return Verdict::Ended(End::ShutDown),
-        locks = told(lock(core, lane, job.terms.exclusive), waits) => match locks {
-            Ok(Some(locks)) => locks,
-            Ok(None) => return Verdict::Busy,
-            // It goes on where it was, when there is room.
-            Err(_) if job.had_turn => {
-                job.passed_over = false;
-                return Verdict::Busy;
+    // Mostly they are free. What waits for them is large, and made only where it is needed.
+    let locks = match lock(core, lane, job.terms.exclusive).now_or_never() {
+        Some(locks) => locks,
+        None => {
+            let _ = underway.notes.send(Note::Waits(number));
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Verdict::Ended(End::Cancelled),
+                () = core.draining.cancelled() => return Verdict::Ended(End::ShutDown),
+                locks = Box::pin(lock(core, lane, job.terms.exclusive)) => locks,
             }
-            Err(error) => return Verdict::Failed(error.into()),
-        },
+        }
     };
+    let mut locks = match locks {
+        Ok(Some(locks)) => locks,
+        Ok(None) => return Verdict::Busy,
+        // It goes on where it was, when there is room.
+        Err(_) if job.had_turn => {
+            job.passed_over = false;
+            return Verdict::Busy;
+        }
+        Err(error) => return Verdict::Failed(error.into()),
+    };
+    if cancel.is_cancelled() {
+        return Verdict::Ended(End::Cancelled);
+    }
+    if core.draining.is_cancelled() {
+        return Verdict::Ended(End::ShutDown);
+    }
     // It may have been a while.
     if let Some(error) = restriction(core, job) {
         return Verdict::Failed(error.into());
@@ -129,28 +157,17 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
         line.running = Some((job.kind(), Instant::now()));
     }
     let verdict = tokio::select! {
+        // What it brings first: an answer that has come counts.
         biased;
+        verdict = attempt(core, job) => verdict,
         () = cancel.cancelled() => Verdict::Ended(End::Cancelled),
         () = giving_up.cancelled() => Verdict::Ended(End::ShutDown),
-        verdict = attempt(core, job) => verdict,
     };
     if let Some(line) = locks.line.as_mut() {
         line.running = None;
         line.finished += 1;
     }
     verdict
-}
-
-/// Says once that something is waited for.
-async fn told<T>(future: impl Future<Output = T>, waits: impl FnOnce()) -> T {
-    let mut future = pin!(future);
-    match poll!(future.as_mut()) {
-        Poll::Ready(ready) => ready,
-        Poll::Pending => {
-            waits();
-            future.await
-        }
-    }
 }
 
 /// What was told to the operator once is not told to Telegram again.
@@ -160,12 +177,7 @@ fn restriction(core: &Core, job: &Job) -> Option<CallError> {
 }
 
 /// Levels 2, 3, 4. `None` if the session is busy, or was kept by somebody else, or must wait for Telegram.
-async fn lock(
-    core: &Arc<Core>,
-    lane: Lane,
-    exclusive: bool,
-) -> Result<Option<Locks<'_>>, AcquireError> {
-    let limit = core.settings.lock_timeout;
+async fn lock(core: &Core, lane: Lane, exclusive: bool) -> Result<Option<Locks<'_>>, AcquireError> {
     let permit = core.admission.permit(lane).await?;
     let turn = match exclusive {
         true => match core.turn() {
@@ -178,21 +190,37 @@ async fn lock(
     if core.is_offline() || core.blocked_for().is_some() || core.key_lost.is_cancelled() {
         return Ok(None);
     }
-    if core.admission.is_free(core.id) && !(exclusive && core.line.is_locked()) {
-        let Some(lease) = core.admission.lease(core.id).await? else { return Ok(None) };
-        let line = match exclusive {
-            true => Some(core.line.lock_within(limit).await?),
-            false => None,
-        };
-        return Ok(Some(Locks { line, _lease: Some(lease), _turn: turn, _permit: permit }));
+    let mut lease = pin!(core.admission.lease());
+    let lease = match poll!(lease.as_mut()) {
+        Poll::Ready(lease) => lease?,
+        Poll::Pending => return wait_for(lease, permit, turn).await,
+    };
+    let Some(lease) = lease else { return Ok(None) };
+    if !exclusive {
+        return Ok(Some(Locks { line: None, _lease: lease, _turn: None, _permit: permit }));
     }
-    // Somebody else keeps the session: he is waited for without a permit, which others can use, but with the turn: of
-    // several that wait each would find the lock handed to the next, and none would ever have it.
+    let mut line = pin!(core.line.lock_within(core.settings.lock_timeout));
+    match poll!(line.as_mut()) {
+        Poll::Ready(line) => {
+            let line = Some(line?);
+            Ok(Some(Locks { line, _lease: lease, _turn: turn, _permit: permit }))
+        }
+        Poll::Pending => {
+            drop(lease);
+            wait_for(line, permit, turn).await
+        }
+    }
+}
+
+/// Waits for who keeps the session without the permit, which others can use, but with the turn: of several that wait
+/// each would find the lock handed to the next, and none would ever have it.
+async fn wait_for<'a, T>(
+    lock: impl Future<Output = Result<T, AcquireError>>,
+    permit: Option<Permit<'_>>,
+    turn: Option<Turn<'_>>,
+) -> Result<Option<Locks<'a>>, AcquireError> {
     drop(permit);
-    drop(core.admission.lease(core.id).await?);
-    if exclusive {
-        drop(core.line.lock_within(limit).await?);
-    }
+    drop(lock.await?);
     drop(turn);
     Ok(None)
 }

@@ -12,7 +12,7 @@ use grammers_session::Session as _;
 use grammers_session::types::UpdatesState;
 use lockorder::tokio::Mutex;
 use once_cell::sync::OnceCell;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +22,7 @@ use super::config::{SessionConfig, Settings};
 use super::latches;
 use super::live::Live;
 use super::position::Position;
+use super::signal::Signal;
 use super::state::{STATES, SessionState, SessionStatus};
 use super::tasks::Tasks;
 use crate::events::{Event, Handlers, Joining};
@@ -84,12 +85,13 @@ pub(crate) struct Core {
     pub(crate) credentials: Credentials,
     /// The connection in use: replaced by reconnecting, gone once the session stops.
     live: watch::Sender<Option<Arc<Live>>>,
-    pub(crate) admission: Arc<dyn Admission>,
+    /// Levels 2 and 3.
+    pub(crate) admission: Admission,
     pub(crate) identity: OnceCell<Identity>,
     /// What Telegram called the loss of the key.
     pub(super) lost: OnceCell<String>,
     /// The key is lost.
-    pub(crate) key_lost: CancellationToken,
+    pub(crate) key_lost: Signal,
     /// What Telegram called the restriction of the account.
     pub(super) restricted: watch::Sender<Option<String>>,
     /// To the keeper, if there is a store.
@@ -121,15 +123,17 @@ pub(crate) struct Core {
     started: [AtomicU64; Lane::ALL.len()],
     /// Whether an exclusive operation has its permit and runs.
     busy: AtomicBool,
+    /// To the runner: something has changed that concerns operations which wait.
+    pub(super) attention: Arc<Notify>,
     pub(crate) queued: AtomicUsize,
     pub(crate) load: Arc<AtomicUsize>,
     state: AtomicU8,
     /// Until when Telegram wants the account to wait.
     pub(super) blocked_until: watch::Sender<Option<Instant>>,
     /// There is no line: no operation starts.
-    offline: watch::Sender<bool>,
+    offline: AtomicBool,
     /// No more operations start, those that run may finish.
-    pub(crate) draining: CancellationToken,
+    pub(crate) draining: Signal,
     /// Operations that run are given up.
     pub(crate) giving_up: CancellationToken,
 }
@@ -140,7 +144,7 @@ impl Core {
         id: SessionId,
         config: SessionConfig,
         settings: Settings,
-        admission: Arc<dyn Admission>,
+        admission: Admission,
         events: mpsc::Sender<Arc<Event>>,
         tracker: TaskTracker,
     ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
@@ -178,7 +182,7 @@ impl Core {
             noted: AtomicU64::new(0),
             written: watch::Sender::new(0),
             _lease: lease,
-            key_lost: CancellationToken::new(),
+            key_lost: Signal::default(),
             events,
             position: Position::new(position),
             events_over: CancellationToken::new(),
@@ -194,12 +198,13 @@ impl Core {
             counts: Counts::default(),
             started: Default::default(),
             busy: AtomicBool::new(false),
+            attention: Arc::default(),
             queued: AtomicUsize::new(0),
             load: Arc::default(),
             state: AtomicU8::new(0),
             blocked_until: watch::Sender::new(held.blocked_until.and_then(latches::as_instant)),
-            offline: watch::Sender::new(false),
-            draining: CancellationToken::new(),
+            offline: AtomicBool::new(false),
+            draining: Signal::default(),
             giving_up: CancellationToken::new(),
         };
         (core, joining)
@@ -314,27 +319,30 @@ impl Core {
         let core = Arc::clone(self);
         // Boxed before it is wrapped: each async block around a future holds it twice.
         let task = Box::pin(task);
-        self.tasks.spawn(name, move |_| async move {
+        self.tasks.spawn(name, async move {
             let panicked = AssertUnwindSafe(task).catch_unwind().await.is_err();
             if panicked || !meant(&core) {
                 tracing::error!(session = %core.id, name, panicked, "a task ended by itself");
                 core.set_state(SessionState::Failed);
-                core.draining.cancel();
+                core.drain();
             }
         });
     }
 
-    /// Whether there is no line. What changes is told to `offline_changes`.
+    /// No more operations start.
+    pub(super) fn drain(&self) {
+        self.draining.cancel();
+        self.attention.notify_one();
+    }
+
+    /// Whether there is no line.
     pub(crate) fn is_offline(&self) -> bool {
-        *self.offline.borrow()
+        self.offline.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_offline(&self, offline: bool) {
-        self.offline.send_replace(offline);
-    }
-
-    pub(crate) fn offline_changes(&self) -> watch::Receiver<bool> {
-        self.offline.subscribe()
+        self.offline.store(offline, Ordering::Release);
+        self.attention.notify_one();
     }
 
     pub(crate) fn live(&self) -> Option<Arc<Live>> {
@@ -366,9 +374,9 @@ impl Core {
     }
 
     /// Makes the session busy; `None` if it is.
-    pub(crate) fn turn(self: &Arc<Self>) -> Option<Turn> {
+    pub(crate) fn turn(&self) -> Option<Turn<'_>> {
         let was_busy = self.busy.swap(true, Ordering::AcqRel);
-        (!was_busy).then(|| Turn(Arc::clone(self)))
+        (!was_busy).then_some(Turn(&self.busy))
     }
 
     /// How many operations it has, queued and running.
@@ -404,10 +412,10 @@ impl fmt::Debug for Core {
 }
 
 /// The session is busy until this is dropped.
-pub(crate) struct Turn(Arc<Core>);
+pub(crate) struct Turn<'a>(&'a AtomicBool);
 
-impl Drop for Turn {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.busy.store(false, Ordering::Release);
+        self.0.store(false, Ordering::Release);
     }
 }

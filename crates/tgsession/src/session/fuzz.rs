@@ -57,7 +57,7 @@ fn wait(until: Option<SystemTime>) {
     let _ = Fact::blocked(SystemTime::now() + blocked.saturating_duration_since(now));
     let mut queue = Queue::new(YEAR);
     let operation = Custom::new(|_| async { Ok::<_, CallError>(()) });
-    let (job, ticket) = Job::new(0, operation, Load::new(&Default::default()));
+    let (job, ticket) = Job::new(0, operation, Load::new(&Default::default()), &Default::default());
     ticket.detach();
     queue.push(job);
     assert!(queue.next_change(Some(blocked), now).is_some());

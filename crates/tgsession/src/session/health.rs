@@ -27,10 +27,9 @@ const LATER: Duration = Duration::from_secs(60);
 
 /// Looks after the line until the session ends.
 pub(super) async fn watch(core: Arc<Core>) {
-    let (draining, key_lost) = (core.draining.clone(), core.key_lost.clone());
     tokio::select! {
-        () = draining.cancelled() => {}
-        () = key_lost.cancelled() => {}
+        () = core.draining.cancelled() => {}
+        () = core.key_lost.cancelled() => {}
         () = look_after(&core) => {}
     }
 }
@@ -150,9 +149,9 @@ async fn try_again(core: &Arc<Core>) -> Result<(), Box<dyn std::error::Error + S
         return Ok(());
     }
     // Kept for one attempt only: who wants to remove the session does not wait for long.
-    let exclusive = core.admission.exclude(core.id).await?;
+    let exclusive = core.admission.exclude().await?;
     let Some(_exclusive) = exclusive else {
-        return Err("the session is not in the register".into());
+        return Err("the session was removed".into());
     };
     if has_line() {
         return Ok(());

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use crate::operation::{
     Context, Failure, Kind, Operation, Outcome, Reply, Stop, Terms, Ticket, ticket,
@@ -32,8 +33,6 @@ pub(crate) struct Job {
     /// Given back before the answer: whoever has the answer sees it.
     load: Load,
     work: Box<dyn Erased>,
-    /// Cancels with the job, so that nobody waits for the cancellation of one that is gone.
-    _gone: DropGuard,
 }
 
 /// How an operation ends, if it does not bring its result.
@@ -47,13 +46,15 @@ pub(crate) enum End {
 }
 
 impl Job {
+    /// The operation, which is passed on often, and its ticket, which calls for attention when it is given up.
     pub(crate) fn new<O: Operation>(
         number: u64,
         operation: O,
         load: Load,
-    ) -> (Self, Ticket<O::Output>) {
+        attention: &Arc<Notify>,
+    ) -> (Box<Self>, Ticket<O::Output>) {
         let cancel = CancellationToken::new();
-        let (ticket, reply) = ticket(&cancel);
+        let (ticket, reply) = ticket(&cancel, attention);
         let now = Instant::now();
         let job = Self {
             number,
@@ -64,12 +65,11 @@ impl Job {
             had_turn: false,
             passed_over: false,
             attempts: 0,
-            _gone: cancel.clone().drop_guard(),
             cancel,
             load,
             work: Box::new(Typed { operation, result: None, reply: Some(reply) }),
         };
-        (job, ticket)
+        (Box::new(job), ticket)
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -18,6 +18,7 @@ impl Core {
         self.set_state(SessionState::KeyLost);
         self.changed(Topic::KeyLost);
         self.key_lost.cancel();
+        self.attention.notify_one();
     }
 
     /// What Telegram called the restriction of the account, if it has one.
@@ -53,6 +54,7 @@ impl Core {
                 Counts::add(&self.counts.flood_waits);
                 let until = Instant::now() + *wait;
                 self.blocked_until.send_modify(|blocked| *blocked = (*blocked).max(Some(until)));
+                self.attention.notify_one();
                 self.changed(Topic::Blocked);
             }
             CallError::Restricted { name } => {

@@ -78,7 +78,7 @@ impl Session {
         id: SessionId,
         mut config: SessionConfig,
         settings: Settings,
-        admission: Arc<dyn Admission>,
+        admission: Admission,
         tracker: TaskTracker,
     ) -> Result<Self, ConnectError> {
         let label = config.label.clone();
@@ -156,7 +156,7 @@ impl Session {
             return Err(SubmitRefusal::Full { depth });
         }
         let number = self.jobs.fetch_add(1, Ordering::Relaxed);
-        let (job, ticket) = Job::new(number, operation, load);
+        let (job, ticket) = Job::new(number, operation, load, &self.core.attention);
         if self.notes.send(Note::Submitted(job)).is_err() {
             self.core.queued.fetch_sub(1, Ordering::Relaxed);
             return Err(SubmitRefusal::State(SessionState::Stopped));
@@ -192,7 +192,7 @@ impl Session {
         let budget = core.settings.stop_budget;
         let dropped = EndUnlessKept(Some(core));
         core.set_state(SessionState::Stopped);
-        core.draining.cancel();
+        core.drain();
         let _ = timeout_at(begin + budget / 2, self.notes.closed()).await;
         core.giving_up.cancel();
         let _ = timeout_at(begin + budget * 3 / 4, self.notes.closed()).await;
@@ -218,7 +218,7 @@ impl Session {
 impl Core {
     /// Ends the connection and every task at its next await.
     fn end(&self) {
-        self.draining.cancel();
+        self.drain();
         self.giving_up.cancel();
         self.events_over.cancel();
         self.settled.cancel();

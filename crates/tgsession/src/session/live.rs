@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use grammers_mtsender::SenderPoolRunner;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::core::Core;
+use super::signal::Signal;
 use super::state::SessionState;
 use super::streams;
 use crate::telegram::{CallError, Connection, Identity, Parts};
@@ -22,26 +22,27 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(crate) struct Live {
     pub(crate) connection: Connection,
     /// It was closed on purpose.
-    closing: CancellationToken,
+    closing: Arc<Signal>,
     /// The io task and the pump.
     tasks: TaskTracker,
 }
 
 impl Live {
-    /// Connects: the first call proves that Telegram lets the account in, the second where its updates
-    /// stand. The session has the connection from the start, so that whoever comes next closes it first; one
+    /// Connects: one call proves that Telegram lets the account in, another asks where its updates stand. The session has the connection from the start, so that whoever comes next closes it first; one
     /// that does not come about is closed to its end.
     pub(super) async fn open(core: &Arc<Core>) -> Result<Identity, CallError> {
         let Parts { connection, io, updates } = Connection::prepare(&core.credentials);
-        let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (closing, tasks) = (Arc::<Signal>::default(), TaskTracker::new());
         let live = Arc::new(Self { connection, closing, tasks });
         core.set_live(Some(Arc::clone(&live)));
         let opening = CloseUnlessKept(Some(&live));
-        live.spawn(core, "io", run(io, live.closing.clone()));
+        live.spawn(core, "io", run(io, Arc::clone(&live.closing)));
 
         let limit = core.settings.connect_timeout;
         let first_calls = async {
-            let identity = live.connection.identify(limit).await?;
+            // In one round trip.
+            let (identity, ()) =
+                tokio::try_join!(live.connection.identify(limit), live.connection.begin())?;
             Ok((live.connection.stream(updates).await?, identity))
         };
         let answered = timeout(limit, first_calls).await.unwrap_or_else(|_| {
@@ -125,7 +126,7 @@ impl Live {
 
 /// Runs a connection until it is closed. It hears that it is to end only between two calls, and not while it
 /// waits for a connection that nobody answers: then it is dropped, and its sender with it.
-async fn run(io: SenderPoolRunner, closing: CancellationToken) {
+async fn run(io: SenderPoolRunner, closing: Arc<Signal>) {
     let dropped = async {
         closing.cancelled().await;
         sleep(GRACE).await;

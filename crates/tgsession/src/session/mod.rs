@@ -21,11 +21,12 @@ mod live;
 mod position;
 mod queue;
 mod runner;
+mod signal;
 mod state;
 mod streams;
 mod tasks;
 
-pub(crate) use admission::{Admission, Grant};
+pub(crate) use admission::{Admission, Permits};
 pub use config::SessionConfig;
 pub(crate) use config::Settings;
 pub(crate) use core::Core;

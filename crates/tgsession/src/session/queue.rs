@@ -5,6 +5,8 @@
 //! is at the top before it expires, and there the kinds take turns. One that has had its turn and goes on later
 //! begins to wait anew. So nothing waits for ever behind what keeps coming, nor behind what never ends.
 
+#![expect(clippy::vec_box, reason = "an operation is passed on often, and moved as a pointer")]
+
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ const STEPS: u32 = 12;
 pub(super) struct Queue {
     /// How long an operation may wait.
     wait: Duration,
-    jobs: Vec<Job>,
+    jobs: Vec<Box<Job>>,
     /// When each kind had its last turn, counted in turns.
     turns: [u64; Kind::ALL.len()],
     turn: u64,
@@ -30,7 +32,7 @@ impl Queue {
         Self { wait, jobs: Vec::new(), turns: [0; Kind::ALL.len()], turn: 0 }
     }
 
-    pub(super) fn push(&mut self, job: Job) {
+    pub(super) fn push(&mut self, job: Box<Job>) {
         self.jobs.push(job);
     }
 
@@ -40,7 +42,7 @@ impl Queue {
         may: impl Fn(Lane) -> bool,
         free: bool,
         now: Instant,
-    ) -> Option<Job> {
+    ) -> Option<Box<Job>> {
         let ready = self.jobs.iter().enumerate().filter(|(_, job)| {
             may(job.terms.lane) && job.not_before <= now && (free || !job.terms.exclusive)
         });
@@ -61,16 +63,15 @@ impl Queue {
         (priority, Reverse((turn, job.since, job.number)))
     }
 
-    /// Takes out one that is given up.
-    pub(super) fn remove(&mut self, number: u64) -> Option<Job> {
-        let at = self.jobs.iter().position(|job| job.number == number)?;
-        Some(self.jobs.swap_remove(at))
+    /// Takes out those that were given up.
+    pub(super) fn cancelled(&mut self) -> Vec<Box<Job>> {
+        self.jobs.extract_if(.., |job| job.cancel.is_cancelled()).collect()
     }
 
     /// Takes out those that have waited for too long. The time that the account is blocked is no waiting.
-    pub(super) fn expired(&mut self, blocked: Option<Instant>, now: Instant) -> Vec<Job> {
+    pub(super) fn expired(&mut self, blocked: Option<Instant>, now: Instant) -> Vec<Box<Job>> {
         let wait = self.wait;
-        let is_over = |job: &mut Job| deadline(job, wait, blocked).is_some_and(|at| at <= now);
+        let is_over = |job: &mut Box<Job>| deadline(job, wait, blocked).is_some_and(|at| at <= now);
         self.jobs.extract_if(.., is_over).collect()
     }
 
@@ -82,7 +83,7 @@ impl Queue {
         starts.chain(self.jobs.iter().filter_map(|job| deadline(job, self.wait, blocked))).min()
     }
 
-    pub(super) fn drain(&mut self) -> Vec<Job> {
+    pub(super) fn drain(&mut self) -> Vec<Box<Job>> {
         std::mem::take(&mut self.jobs)
     }
 }
@@ -104,18 +105,19 @@ mod tests {
 
     const WAIT: Duration = Duration::from_secs(60);
 
-    fn job(number: u64, submitted: Instant, operation: impl Operation) -> Job {
-        let (mut job, ticket) = Job::new(number, operation, Load::new(&Arc::default()));
+    fn job(number: u64, submitted: Instant, operation: impl Operation) -> Box<Job> {
+        let (mut job, ticket) =
+            Job::new(number, operation, Load::new(&Arc::default()), &Arc::default());
         ticket.detach();
         (job.submitted, job.since, job.not_before) = (submitted, submitted, submitted);
         job
     }
 
-    fn send(number: u64, submitted: Instant) -> Job {
+    fn send(number: u64, submitted: Instant) -> Box<Job> {
         job(number, submitted, Send::new("a", "x"))
     }
 
-    fn export(number: u64, submitted: Instant) -> Job {
+    fn export(number: u64, submitted: Instant) -> Box<Job> {
         job(number, submitted, ExportMembers::of("a"))
     }
 

@@ -10,13 +10,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, error};
 
-use super::attempt::{self, Verdict};
+use super::attempt::{self, Attempt, Ended, Verdict};
 use super::core::{Core, Counts};
 use super::job::{End, Job};
 use super::queue::Queue;
@@ -26,18 +25,14 @@ use crate::telegram::CallError;
 
 /// What the runner is told.
 pub(super) enum Note {
-    Submitted(Job),
+    Submitted(Box<Job>),
     /// An operation must wait for its locks: one of another lane may ask for them.
     Waits(u64),
     /// An operation has its locks: the next of its lane may ask for a permit. Said only where there is a next: see
     /// [`Core::start`].
     Started,
-    /// An operation holds nothing any more.
-    Ended {
-        job: Job,
-        started: bool,
-        verdict: Verdict,
-    },
+    /// An operation ended by a panic outside of it.
+    Panicked(Box<Ended>),
 }
 
 /// An operation that waits for its permit.
@@ -65,12 +60,8 @@ pub(super) struct Runner {
     waiting: [Option<Waiting>; Lane::ALL.len()],
     /// The one of them that has not said yet whether it must wait.
     asking: Option<u64>,
-    running: usize,
-    /// The queue was answered because the session drains.
-    drained: bool,
-    /// The queue was answered because the key is lost.
-    lost: bool,
-    cancelled: FuturesUnordered<BoxFuture<'static, u64>>,
+    /// Those that wait for their locks or run.
+    attempts: FuturesUnordered<Attempt>,
 }
 
 impl Runner {
@@ -80,36 +71,29 @@ impl Runner {
             queue: Queue::new(core.settings.queue_wait),
             waiting: [None; Lane::ALL.len()],
             asking: None,
-            running: 0,
-            drained: false,
-            lost: false,
-            cancelled: FuturesUnordered::new(),
+            attempts: FuturesUnordered::new(),
             core,
         }
     }
 
     /// Runs until the session drains and its last operation has ended.
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Note>) {
-        let draining = self.core.draining.clone();
-        let key_lost = self.core.key_lost.clone();
-        let mut offline = self.core.offline_changes();
-        let (drains, loses_key) = (draining.cancelled(), key_lost.cancelled());
-        let (mut drains, mut loses_key) = (pin!(drains), pin!(loses_key));
-        while !(draining.is_cancelled() && self.running == 0) {
-            let kept = self.waiting.iter().flatten().filter(|waiting| waiting.keeps());
-            let free = kept.map(|waiting| waiting.since + KEPT).min();
-            let wake = self.queue.next_change(self.core.blocked(), Instant::now());
-            let wake = wake.into_iter().chain(free).min();
+        let core = Arc::clone(&self.core);
+        let mut attention = pin!(core.attention.notified());
+        while !(core.draining.is_cancelled() && self.attempts.is_empty()) {
+            let wake = self.next_change();
             tokio::select! {
+                biased;
+                Some(ended) = self.attempts.next() => {
+                    ended.into_iter().for_each(|ended| self.on_ended(ended));
+                }
                 Some(note) = inbox.recv() => self.on_note(note),
-                Some(number) = self.cancelled.next() => self.on_cancelled(number),
-                () = &mut drains, if !self.drained => self.drain(),
-                () = &mut loses_key, if !self.lost => self.lost = true,
-                // The core has the other end.
-                _ = offline.changed() => {}
+                () = &mut attention => {
+                    attention.set(core.attention.notified());
+                    self.look_around();
+                }
                 () = until(wake) => {}
             }
-            self.refuse_if_lost();
             // What can start now has not waited for too long.
             self.launch();
             self.expire();
@@ -122,34 +106,56 @@ impl Runner {
         self.drain();
     }
 
+    /// When something happens by itself.
+    fn next_change(&self) -> Option<Instant> {
+        let kept = self.waiting.iter().flatten().filter(|waiting| waiting.keeps());
+        let free = kept.map(|waiting| waiting.since + KEPT).min();
+        let starts = self.queue.next_change(self.core.blocked(), Instant::now());
+        starts.into_iter().chain(free).min()
+    }
+
+    /// Something has changed that concerns operations which wait.
+    fn look_around(&mut self) {
+        for job in self.queue.cancelled() {
+            self.left_queue(*job, End::Cancelled);
+        }
+        if self.core.key_lost.is_cancelled() {
+            self.refuse();
+        }
+        if self.core.draining.is_cancelled() {
+            self.drain();
+        }
+    }
+
     fn on_note(&mut self, note: Note) {
         match note {
             Note::Submitted(job) if self.core.draining.is_cancelled() => {
-                self.left_queue(job, End::ShutDown);
+                self.left_queue(*job, End::ShutDown);
             }
-            Note::Submitted(job) => {
-                let (cancel, number) = (job.cancel.clone(), job.number);
-                self.cancelled.push(Box::pin(async move {
-                    cancel.cancelled_owned().await;
-                    number
-                }));
-                self.queue.push(job);
+            Note::Submitted(job) if self.core.key_lost.is_cancelled() => {
+                let end = self.lost();
+                self.left_queue(*job, end);
             }
+            Note::Submitted(job) if job.cancel.is_cancelled() => {
+                self.left_queue(*job, End::Cancelled);
+            }
+            Note::Submitted(job) => self.queue.push(job),
             Note::Waits(number) => self.has_said(number),
             // They are looked for before the next is launched.
             Note::Started => {}
-            Note::Ended { job, started, verdict } => {
-                if started {
-                    self.take_up_started();
-                } else {
-                    let waiting = &mut self.waiting[job.terms.lane as usize];
-                    *waiting = waiting.filter(|waiting| waiting.number != job.number);
-                    self.has_said(job.number);
-                }
-                self.running -= 1;
-                self.on_verdict(job, verdict);
-            }
+            Note::Panicked(ended) => self.on_ended(*ended),
         }
+    }
+
+    fn on_ended(&mut self, Ended { job, started, verdict }: Ended) {
+        if started {
+            self.take_up_started();
+        } else {
+            let waiting = &mut self.waiting[job.terms.lane as usize];
+            *waiting = waiting.filter(|waiting| waiting.number != job.number);
+            self.has_said(job.number);
+        }
+        self.on_verdict(job, verdict);
     }
 
     /// Those that have their locks wait no more.
@@ -171,7 +177,7 @@ impl Runner {
         }
     }
 
-    fn on_verdict(&mut self, mut job: Job, verdict: Verdict) {
+    fn on_verdict(&mut self, mut job: Box<Job>, verdict: Verdict) {
         let counts = &self.core.counts;
         match verdict {
             Verdict::Busy => {
@@ -186,14 +192,14 @@ impl Runner {
                 Counts::add(&counts.done);
                 job.finish();
             }
-            Verdict::Ended(end) => self.answer(job, end),
+            Verdict::Ended(end) => self.answer(*job, end),
             Verdict::Failed(Failure::Call(error)) => self.on_failed_call(job, error),
-            Verdict::Failed(failure) => self.answer(job, End::Failed(failure)),
+            Verdict::Failed(failure) => self.answer(*job, End::Failed(failure)),
         }
     }
 
     /// What it means for the account was drawn from it while the locks were held.
-    fn on_failed_call(&mut self, mut job: Job, error: CallError) {
+    fn on_failed_call(&mut self, mut job: Box<Job>, error: CallError) {
         let spread = Spread { session: self.core.id.number(), operation: job.number };
         match self.core.settings.kinds.next(job.kind(), job.attempts, spread, &error) {
             Next::After(pause) if !self.core.draining.is_cancelled() => {
@@ -206,40 +212,38 @@ impl Runner {
                 job.had_turn = true;
                 self.requeue_after(job, pause);
             }
-            _ => self.answer(job, End::Failed(error.into())),
+            _ => self.answer(*job, End::Failed(error.into())),
         }
     }
 
     /// What has had its turn waits anew from then on: else an old one would go before the others for ever.
-    fn requeue_after(&mut self, mut job: Job, pause: Duration) {
+    fn requeue_after(&mut self, mut job: Box<Job>, pause: Duration) {
         job.not_before = Instant::now() + pause;
         job.since = job.not_before;
         self.requeue(job);
     }
 
     /// Back into the queue, which it has not left as far as its limit is concerned.
-    fn requeue(&mut self, job: Job) {
+    fn requeue(&mut self, job: Box<Job>) {
         if job.cancel.is_cancelled() {
-            return self.answer(job, End::Cancelled);
+            return self.answer(*job, End::Cancelled);
         }
         if self.core.draining.is_cancelled() {
-            return self.answer(job, End::ShutDown);
+            return self.answer(*job, End::ShutDown);
+        }
+        if self.core.key_lost.is_cancelled() {
+            let end = self.lost();
+            return self.answer(*job, end);
         }
         self.core.queued.fetch_add(1, Ordering::SeqCst);
         self.queue.push(job);
-    }
-
-    fn on_cancelled(&mut self, number: u64) {
-        if let Some(job) = self.queue.remove(number) {
-            self.left_queue(job, End::Cancelled);
-        }
     }
 
     fn expire(&mut self) {
         let now = Instant::now();
         for job in self.queue.expired(self.core.blocked(), now) {
             let waited = now - job.since;
-            self.left_queue(job, End::Expired(waited));
+            self.left_queue(*job, End::Expired(waited));
         }
     }
 
@@ -266,26 +270,25 @@ impl Runner {
             self.waiting[job.terms.lane as usize] = Some(waiting);
             self.asking = Some(job.number);
             self.core.ask(job.terms.lane);
-            self.running += 1;
-            attempt::spawn(&self.core, job, self.notes.clone());
+            self.attempts.push(attempt::begin(&self.core, job, self.notes.clone()));
         }
     }
 
     /// A lost key fails everything that waits.
-    fn refuse_if_lost(&mut self) {
-        if !self.core.key_lost.is_cancelled() {
-            return;
-        }
+    fn refuse(&mut self) {
         for job in self.queue.drain() {
-            let end = self.core.lost().map_or(End::ShutDown, |lost| End::Failed(lost.into()));
-            self.left_queue(job, end);
+            let end = self.lost();
+            self.left_queue(*job, end);
         }
     }
 
+    fn lost(&self) -> End {
+        self.core.lost().map_or(End::ShutDown, |lost| End::Failed(lost.into()))
+    }
+
     fn drain(&mut self) {
-        self.drained = true;
         for job in self.queue.drain() {
-            self.left_queue(job, End::ShutDown);
+            self.left_queue(*job, End::ShutDown);
         }
     }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use lockorder::AcquireError;
 use lockorder::tokio::{Mutex, OwnedMutexGuard};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -65,39 +66,43 @@ pub(crate) struct Tasks {
     limit: Duration,
     table: Arc<Mutex<SessionTasks, TaskTable>>,
     tracker: TaskTracker,
-    kill: CancellationToken,
+    /// What ends each of them; `None` once they were ended.
+    ends: watch::Sender<Option<Vec<AbortHandle>>>,
 }
 
 impl Tasks {
     pub(crate) fn new(session: SessionId, limit: Duration, tracker: TaskTracker) -> Self {
-        Self { session, limit, table: Arc::default(), tracker, kill: CancellationToken::new() }
+        let ends = watch::Sender::new(Some(Vec::new()));
+        Self { session, limit, table: Arc::default(), tracker, ends }
     }
 
-    /// Starts a task, which first enters itself into the table. `run` learns whether it could.
-    pub(crate) fn spawn<F, Fut>(&self, name: &'static str, run: F)
-    where
-        F: FnOnce(Result<(), AcquireError>) -> Fut + Send + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        let (table, limit, kill) = (Arc::clone(&self.table), self.limit, self.kill.clone());
+    /// Starts a task, which first enters itself into the table; where it cannot, it runs all the same.
+    pub(crate) fn spawn(
+        &self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let (table, limit) = (Arc::clone(&self.table), self.limit);
         // Boxed before it is wrapped: each async block around a future holds it twice.
         let task = Box::pin(async move {
             let finished = Arc::<Finished>::default();
             let _finishes = Finishes(Arc::clone(&finished));
-            let registered = register(&table, limit, name, finished).await;
-            run(registered).await;
-        });
-        let task = async move {
-            tokio::select! {
-                biased;
-                () = kill.cancelled() => {}
-                () = task => {}
+            if let Err(error) = register(&table, limit, name, finished).await {
+                tracing::error!(name, %error, "a task runs that is not in the table");
             }
-        };
+            task.await;
+        });
         // What a task logs, its locks too, says whose it is.
         let span =
             tracing::info_span!(parent: None, "session", id = self.session.number(), task = name);
-        self.tracker.spawn(task.instrument(span));
+        let end = self.tracker.spawn(task.instrument(span)).abort_handle();
+        self.ends.send_modify(|ends| match ends {
+            Some(ends) => {
+                ends.retain(|end| !end.is_finished());
+                ends.push(end);
+            }
+            None => end.abort(),
+        });
     }
 
     pub(crate) async fn table(
@@ -119,7 +124,7 @@ impl Tasks {
 
     /// Ends every task at its next await.
     pub(crate) fn kill(&self) {
-        self.kill.cancel();
+        self.ends.send_replace(None).iter().flatten().for_each(AbortHandle::abort);
         self.tracker.close();
     }
 }

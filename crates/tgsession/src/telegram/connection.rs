@@ -70,18 +70,11 @@ impl Connection {
         Parts { connection: Self { client, session }, io: pool.runner, updates: pool.updates }
     }
 
-    /// The numbered, gapless stream of updates from now on, or from where the session was left. Its `next`
-    /// must not be cancelled.
-    pub(crate) async fn stream(
-        &self,
-        updates: mpsc::Receiver<UpdatesLike>,
-    ) -> Result<UpdateStream, CallError> {
-        let unreadable = |error: &dyn fmt::Display| {
-            CallError::Invalid(format!("the session cannot be read: {error}"))
-        };
+    /// Where the updates of an account that was never used begin: to be called before its stream exists, so that what
+    /// is pushed from then on is newer than this.
+    pub(crate) async fn begin(&self) -> Result<(), CallError> {
         let left = self.session.updates_state().await.map_err(|error| unreadable(&error))?;
         if left.pts == 0 {
-            // Asked before the stream exists: what is pushed from now on is newer than this.
             let tl::enums::updates::State::State(now) =
                 self.client.invoke(&tl::functions::updates::GetState {}).await?;
             let state = UpdatesState {
@@ -94,6 +87,14 @@ impl Connection {
             let saved = self.session.set_update_state(UpdateState::All(state)).await;
             saved.map_err(|error| unreadable(&error))?;
         }
+        Ok(())
+    }
+
+    /// The numbered, gapless stream of updates from where the session was left. Its `next` must not be cancelled.
+    pub(crate) async fn stream(
+        &self,
+        updates: mpsc::Receiver<UpdatesLike>,
+    ) -> Result<UpdateStream, CallError> {
         let configuration = UpdatesConfiguration { catch_up: true };
         let stream = self.client.stream_updates(updates, configuration).await;
         stream.map_err(|error| unreadable(&error))
@@ -119,6 +120,10 @@ impl Connection {
     pub(crate) fn close(&self) {
         self.client.disconnect();
     }
+}
+
+fn unreadable(error: &dyn fmt::Display) -> CallError {
+    CallError::Invalid(format!("the session cannot be read: {error}"))
 }
 
 /// The numbers of the last updates, of what there is and of what arrived.
