@@ -9,9 +9,7 @@ use tgsession::{
 use tgtest::{Fault, Method};
 use tokio::sync::Barrier;
 use tokio::time::Instant;
-use workspace_tests::{Hold, Stage, soon};
-
-use crate::secs;
+use workspace_tests::{Hold, Stage, secs, soon};
 
 /// What operations call.
 const CALLS: [Method; 5] = [
