@@ -19,7 +19,7 @@ pub use outcomes::{End, call_error, done_and_exceeded, lock_error, quota_exceede
 pub use random::Random;
 pub use shelf::{Process, Shelf, open_store};
 pub use stage::{POSTS, STRANGERS, Stage};
-use tgsession::{Limits, Manager, SessionConfig};
+use tgsession::{CallError, Custom, Limits, Manager, SessionConfig};
 use tgtest::Telegram;
 
 /// The config of an account.
@@ -31,6 +31,14 @@ pub fn config(telegram: &Telegram, username: &str) -> SessionConfig {
 /// A manager whose accounts allow themselves this, and that is as by default otherwise.
 pub fn limited(limits: Limits) -> Manager {
     Manager::builder().limits(limits).build().expect("the defaults are right")
+}
+
+/// An operation that asks Telegram who the account is.
+pub fn asks() -> Custom<()> {
+    Custom::new(|client| async move {
+        client.get_me().await?;
+        Ok::<_, CallError>(())
+    })
 }
 
 /// So many seconds.

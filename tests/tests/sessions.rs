@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use tgsession::{
-    AddError, CallError, Custom, Failure, Manager, Outcome, ReconnectError, RemoveError, Send,
-    SubmitError,
+    AddError, CallError, Failure, Manager, Outcome, ReconnectError, RemoveError, Send, SubmitError,
 };
 use tgtest::{Fault, Method};
 use tokio::time::Instant;
-use workspace_tests::{Heard, Stage, config, eventually, soon};
+use workspace_tests::{Heard, Stage, asks, config, eventually, soon};
 
 #[tokio::test]
 async fn the_same_key_is_not_added_twice() {
@@ -165,9 +164,7 @@ async fn a_lost_key_is_not_tried_again_and_answers_what_waits_at_once() {
 async fn a_shared_operation_runs_while_the_session_is_paused() {
     let stage = Stage::new(1).await;
     let paused = stage.manager.pause(stage.sessions[0]).await.unwrap();
-    let shared =
-        Custom::new(|client| async move { Ok::<_, CallError>(client.get_me().await?.id()) });
-    let ticket = stage.manager.submit(stage.sessions[0], shared.shared()).unwrap();
+    let ticket = stage.manager.submit(stage.sessions[0], asks().shared()).unwrap();
     assert!(eventually(ticket).await.is_done());
     drop(paused);
 }

@@ -8,9 +8,10 @@
 //! `FUZZ_CASES`, `FUZZ_SEED` and `FUZZ_CASE` are those of `tgsession`'s own targets, of which this is one more, with a
 //! thousandth of the cases. In a process of its own: panics are looked for in all of it.
 //!
-//! Time is paused, and passes much faster than the real one, by which the update stream of `grammers` waits: with its
-//! own fifteen minutes behind it on paused time and not on the real one, it asks again and again, for ever, and no
-//! time passes any more. So each stage, which is a runtime, a server and a manager, has few minutes.
+//! Time is paused, and runs ahead of the real one. The update stream of `grammers` waits for up to fifteen minutes of
+//! the real one: when the paused one is further ahead than that, a wait is over as soon as it begins, the stream spins,
+//! and paused time stands still for ever. So the cases run on many stages, one after the other. Each is a runtime with
+//! a time of its own, a server and a manager, and has few minutes.
 
 mod panics;
 mod stage;
@@ -27,8 +28,7 @@ use workspace_tests::{End, Random, Violations, number};
 
 /// As many as `tgsession` has of its targets together.
 const CASES: u64 = 20_000;
-/// After this a stage begins no other case. With the longest one, see [`stage::PATIENCE`], it has less than fifteen
-/// minutes.
+/// A stage begins no case after this time: with the longest one, see `stage::PATIENCE`, it is less than fifteen minutes.
 const STAGE: Duration = Duration::from_secs(300);
 
 /// Asserts that since the last time nobody panicked but `grammers`, and that the order of locks was kept.

@@ -12,7 +12,7 @@ use tgsession::{
 };
 use tgtest::{Channel, Fault, Method, Telegram, UpdateFault, UserId};
 use tokio::time::{sleep, timeout};
-use workspace_tests::{End, Random, config, eventually, limited, secs};
+use workspace_tests::{End, Random, asks, config, eventually, limited, secs};
 
 use crate::panics;
 
@@ -220,10 +220,7 @@ impl Stage {
     }
 
     async fn assert_others_go_on(&self) {
-        let me = Custom::new(|client| async move {
-            client.get_me().await.map_err(CallError::from).map(|_| ())
-        });
-        let outcome = eventually(self.manager.submit(self.witness, me).unwrap()).await;
+        let outcome = eventually(self.manager.submit(self.witness, asks()).unwrap()).await;
         assert!(outcome.is_done(), "{outcome:?}");
     }
 

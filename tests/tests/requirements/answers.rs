@@ -1,11 +1,11 @@
 //! What the caller is told.
 
 use tgsession::{
-    CallError, Custom, ExportMembers, ExportMessages, Failure, Kind, Manager, Outcome, Send,
-    SessionState, SubmitError,
+    CallError, ExportMembers, ExportMessages, Failure, Kind, Manager, Outcome, Send, SessionState,
+    SubmitError,
 };
 use tgtest::{Fault, Method, Telegram};
-use workspace_tests::{Shelf, Stage, call_error, eventually, secs, soon};
+use workspace_tests::{Shelf, Stage, asks, call_error, eventually, secs, soon};
 
 fn name(error: &CallError) -> &'static str {
     match error {
@@ -38,9 +38,7 @@ async fn errors_and_refusals_have_types() {
         (401, "SESSION_REVOKED", "key lost"),
     ] {
         stage.telegram.inject(Fault::rpc_error(code, said).on(Method::GET_USERS));
-        let asks =
-            Custom::new(|client| async move { Ok::<_, CallError>(client.get_me().await?.id()) });
-        match eventually(stage.manager.submit(session, asks).unwrap()).await {
+        match eventually(stage.manager.submit(session, asks()).unwrap()).await {
             Outcome::Failed(Failure::Call(error)) => assert_eq!(name(&error), wanted, "{said}"),
             Outcome::MaybeExecuted(Failure::Call(error)) => {
                 assert_eq!((name(&error), error.maybe_executed()), (wanted, true), "{said}");
