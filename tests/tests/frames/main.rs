@@ -28,7 +28,7 @@ use workspace_tests::{End, Random, Violations, number};
 
 /// As many as `tgsession` has of its targets together.
 const CASES: u64 = 20_000;
-/// A stage begins no case after this time: with the longest one, see `stage::PATIENCE`, it is less than fifteen minutes.
+/// A stage begins no case after this: with the longest one, see `stage::PATIENCE`, it has less than fifteen minutes.
 const STAGE: Duration = Duration::from_secs(300);
 
 /// Asserts that since the last time nobody panicked but `grammers`, and that the order of locks was kept.
