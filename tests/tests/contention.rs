@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use lockorder::AcquireError;
 use tgsession::{
-    AddError, ExportMessages, Failure, Manager, Monitor, Outcome, ReconnectError, Send, SessionId,
-    ViewError,
+    AddError, ExportMessages, Manager, Monitor, Outcome, ReconnectError, Send, SessionId, ViewError,
 };
 use tgtest::{Fault, Method};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use workspace_tests::{Stage, eventually as soon};
+use workspace_tests::{Stage, eventually as soon, lock_error};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -26,14 +25,6 @@ fn assert_timed_out(error: &AcquireError, class: &str, begin: Instant) {
     assert!(!timed_out.holders.is_empty(), "{error}");
     assert!(timed_out.holders.iter().all(|h| h.lock.class.name() == class), "{error}");
     assert!(begin.elapsed() >= LIMIT && begin.elapsed() < LIMIT * 2, "{:?}", begin.elapsed());
-}
-
-#[track_caller]
-fn lock_failure<T: std::fmt::Debug>(outcome: Outcome<T>) -> AcquireError {
-    match outcome {
-        Outcome::Failed(Failure::Lock(error)) => error,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// Asserts that another session does its work at once.
@@ -89,7 +80,7 @@ async fn the_scrape_permits() {
     soon(stage.telegram.called(Method::GET_HISTORY, 5)).await;
     let (waiting, begin) = (export(5), Instant::now());
     assert_goes_on(&stage.manager, stage.sessions[6]).await;
-    assert_timed_out(&lock_failure(soon(waiting).await), "manager.scrapes", begin);
+    assert_timed_out(&lock_error(soon(waiting).await), "manager.scrapes", begin);
     drop(holding);
     assert!(soon(export(5)).await.is_done());
     assert_all_given_back(stage).await;
@@ -106,7 +97,7 @@ async fn the_operation_permits() {
     let (waiting, begin) = (send(3), Instant::now());
     let other = stage.manager.submit(stage.sessions[4], ExportMessages::of("room")).unwrap();
     assert!(soon(other).await.is_done());
-    assert_timed_out(&lock_failure(soon(waiting).await), "manager.operations", begin);
+    assert_timed_out(&lock_error(soon(waiting).await), "manager.operations", begin);
     drop(holding);
     assert!(soon(send(3)).await.is_done());
     assert_all_given_back(stage).await;
@@ -137,7 +128,7 @@ async fn a_sessions_operation_lock() {
     let begin = Instant::now();
     let waiting = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
     assert_goes_on(&stage.manager, stage.sessions[1]).await;
-    assert_timed_out(&lock_failure(soon(waiting).await), "session.operation", begin);
+    assert_timed_out(&lock_error(soon(waiting).await), "session.operation", begin);
     assert_eq!(paused.finished(), 0);
     drop(paused);
     assert_goes_on(&stage.manager, stage.sessions[0]).await;
@@ -180,8 +171,7 @@ async fn a_sessions_handler_lock() {
     });
     let monitoring = stage.manager.submit(stage.sessions[0], stuck).unwrap();
     let monitoring = Arc::new(soon(monitoring).await.done().unwrap());
-    let [a0, a1] = ["a0", "a1"].map(|name| stage.telegram.account(name).unwrap().id());
-    stage.telegram.push_message(a0, a1, "hello");
+    stage.push(0, "hello");
     soon(entered.notified()).await;
 
     let begin = Instant::now();

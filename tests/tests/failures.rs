@@ -22,8 +22,7 @@ async fn an_export_goes_on_where_a_lost_answer_stopped_it() {
     let export = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
     assert_eq!(soon(export).await.done().unwrap().len(), POSTS);
     assert!(begin.elapsed() >= Duration::from_secs(2), "the first pause is 2 s");
-    let pages =
-        stage.telegram.requests().iter().filter(|r| r.method == Method::GET_HISTORY).count();
+    let pages = stage.calls(&[Method::GET_HISTORY]);
     assert_eq!(pages, 5, "three pages, the empty one, and the second page once more");
     let metrics = stage.manager.metrics().await.unwrap();
     assert_eq!((metrics.retried, metrics.done, metrics.failed), (1, 1, 0));
@@ -73,12 +72,7 @@ async fn what_may_have_been_executed_stays_so_whatever_comes_after() {
     stage.telegram.inject(lose());
     let ticket = send("cancelled between attempts");
     soon(stage.telegram.called(Method::SEND_MESSAGE, 3)).await;
-    soon(async {
-        while stage.manager.session(stage.sessions[0]).unwrap().queued == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    stage.until(0, |status| status.queued > 0).await;
     assert!(matches!(soon(ticket.cancel()).await, Outcome::MaybeExecuted(_)));
 
     stage.telegram.inject(Fault::silence().on(Method::SEND_MESSAGE));
@@ -133,8 +127,7 @@ async fn a_flood_wait_holds_the_account_and_no_other_and_no_permit() {
     let stage = Stage::new(2).await;
     // Longer than the queue lets anything wait: but this is no waiting in the queue.
     let wait = Duration::from_secs(90);
-    let account = stage.telegram.account("a0").unwrap().id();
-    stage.telegram.inject(Fault::flood_wait(wait).on(Method::SEND_MESSAGE).by(account));
+    stage.telegram.inject(Fault::flood_wait(wait).on(Method::SEND_MESSAGE).by(stage.id(0)));
     let begin = Instant::now();
     let flooded = stage.manager.submit(stage.sessions[0], Send::new("friend", "1")).unwrap();
     soon(stage.telegram.called(Method::SEND_MESSAGE, 1)).await;
@@ -194,8 +187,7 @@ async fn a_refusal_is_final_and_typed() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_key_ends_its_session_and_no_other() {
     let stage = Stage::new(2).await;
-    let account = stage.telegram.account("a0").unwrap().id();
-    stage.telegram.inject(Fault::rpc_error(406, "AUTH_KEY_DUPLICATED").by(account));
+    stage.telegram.inject(Fault::rpc_error(406, "AUTH_KEY_DUPLICATED").by(stage.id(0)));
     let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
     assert!(matches!(call_error(soon(send).await), CallError::KeyLost { .. }));
     assert_eq!(stage.manager.session(stage.sessions[0]).unwrap().state, SessionState::KeyLost);

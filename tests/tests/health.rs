@@ -5,7 +5,7 @@ use std::time::Duration;
 use tgsession::{ExportMessages, Manager, Outcome, Send, SessionState};
 use tgtest::{Fault, Method};
 use tokio::time::Instant;
-use workspace_tests::{Heard, POSTS, Stage, eventually as soon};
+use workspace_tests::{Heard, POSTS, Stage, eventually as soon, secs};
 
 /// Waits until a session is in a state, and returns when.
 async fn until(stage: &Stage, session: usize, state: SessionState) -> Instant {
@@ -18,20 +18,11 @@ async fn until(stage: &Stage, session: usize, state: SessionState) -> Instant {
     Instant::now()
 }
 
-fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
-
-fn push(stage: &Stage, text: &str) {
-    let id = |name| stage.telegram.account(name).unwrap().id();
-    assert!(stage.telegram.push_message(id("a0"), id("a1"), text));
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_line_that_answers_nothing_is_replaced_and_nothing_is_lost() {
     let stage = Stage::new(2).await;
     let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
-    let account = stage.telegram.account("a0").unwrap().id();
+    let account = stage.id(0);
     let begin = Instant::now();
     stage.telegram.inject(Fault::silence().on(Method::GET_USERS).by(account));
     let noticed = until(&stage, 0, SessionState::Reconnecting).await - begin;
@@ -43,7 +34,7 @@ async fn a_line_that_answers_nothing_is_replaced_and_nothing_is_lost() {
         3,
         "one more, and the other session's is the same"
     );
-    push(&stage, "after");
+    stage.push(0, "after");
     assert_eq!(heard.next().await, "after");
     assert!(heard.is_silent());
     stage.assert_idle().await;
@@ -86,16 +77,16 @@ async fn it_is_tried_again_ever_more_slowly_and_then_each_minute() {
 async fn a_line_that_answers_but_brings_no_updates_is_replaced() {
     let stage = Stage::new(2).await;
     let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
-    let account = stage.telegram.account("a0").unwrap().id();
+    let account = stage.id(0);
     // The stream asks for what it missed, and waits for the answer.
     stage.telegram.inject(Fault::silence().on(Method::GET_DIFFERENCE).by(account));
     stage.telegram.drop_connections(account);
-    push(&stage, "not heard at first");
+    stage.push(0, "not heard at first");
     tokio::time::sleep(secs(20)).await;
     assert!(heard.is_silent(), "the line works, and is deaf");
     tokio::time::sleep(secs(80)).await;
     assert_eq!(heard.next().await, "not heard at first");
-    push(&stage, "after");
+    stage.push(0, "after");
     assert_eq!(heard.next().await, "after");
     assert!(heard.is_silent());
 }
@@ -108,7 +99,7 @@ async fn an_account_that_sends_and_hears_is_left_alone() {
         let send = Send::new("friend", format!("{n}"));
         assert!(soon(stage.manager.submit(stage.sessions[0], send).unwrap()).await.is_done());
         if n % 5 == 0 {
-            push(&stage, "heard");
+            stage.push(0, "heard");
             assert_eq!(heard.next().await, "heard");
         }
         tokio::time::sleep(secs(20)).await;
@@ -122,10 +113,7 @@ async fn an_account_that_must_wait_is_not_asked() {
     stage.telegram.inject(Fault::flood_wait(secs(600)).on(Method::SEND_MESSAGE));
     let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
     soon(stage.telegram.called(Method::SEND_MESSAGE, 1)).await;
-    let asked = || {
-        let all = stage.telegram.requests();
-        all.iter().filter(|r| r.method == Method::GET_USERS).count()
-    };
+    let asked = || stage.calls(&[Method::GET_USERS]);
     let before = asked();
     tokio::time::sleep(secs(500)).await;
     assert_eq!(asked(), before);
@@ -150,8 +138,8 @@ async fn sessions_that_lose_their_lines_together_do_not_trouble_the_others() {
     let manager = Manager::builder().health_interval(secs(5)).health_timeout(secs(2));
     let stage = Stage::with(6, manager.build().unwrap()).await;
     for i in 0..3 {
-        let account = stage.telegram.account(&format!("a{i}")).unwrap().id();
-        stage.telegram.inject(Fault::silence().on(Method::GET_USERS).by(account).always());
+        let fault = Fault::silence().on(Method::GET_USERS).by(stage.id(i));
+        stage.telegram.inject(fault.always());
     }
     for i in 0..3 {
         until(&stage, i, SessionState::Degraded).await;

@@ -3,23 +3,16 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tempfile::TempDir;
 use tgsession::{
-    ExportMessages, Failure, Limits, Manager, Outcome, Pace, PacedCall, Quota, QuotaExceeded,
-    Secret, Send, SessionConfig, SessionId, Store,
+    ExportMessages, Limits, Manager, Outcome, Pace, PacedCall, Quota, QuotaExceeded, Send,
 };
 use tgtest::{Channel, Fault, Method, Telegram};
 use tokio::time::Instant;
-use workspace_tests::{Stage, call_error, eventually};
+use workspace_tests::{
+    Process, Shelf, Stage, call_error, done_and_exceeded, eventually, limited, quota_exceeded, secs,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-fn exceeded<T: std::fmt::Debug>(outcome: Outcome<T>) -> QuotaExceeded {
-    match outcome {
-        Outcome::Failed(Failure::Quota(exceeded)) => exceeded,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn what_comes_too_fast_waits_for_its_pace_and_keeps_no_permit_meanwhile() {
@@ -34,7 +27,7 @@ async fn what_comes_too_fast_waits_for_its_pace_and_keeps_no_permit_meanwhile() 
         tokio::task::yield_now().await;
     }
     assert!(eventually(send(1, 99)).await.is_done());
-    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < secs(1), "{:?}", begin.elapsed());
     for outcome in eventually(join_all(paced)).await {
         assert!(outcome.is_done(), "{outcome:?}");
     }
@@ -47,14 +40,14 @@ async fn what_comes_too_fast_waits_for_its_pace_and_keeps_no_permit_meanwhile() 
 
 #[tokio::test(start_paused = true)]
 async fn a_pace_of_ones_own_is_kept_to_and_none_is_none() {
-    let pace = Pace::new(1, Duration::from_secs(10));
+    let pace = Pace::new(1, secs(10));
     let limits = Limits::none().pace(PacedCall::History, pace);
-    let stage = Stage::with(1, Manager::builder().limits(limits).build().unwrap()).await;
+    let stage = Stage::with(1, limited(limits)).await;
     let begin = Instant::now();
     let sends = (0..30).map(|n| Send::new("friend", n.to_string()));
     let sends = sends.map(|send| stage.manager.submit(stage.sessions[0], send).unwrap());
     assert!(eventually(join_all(sends)).await.iter().all(Outcome::is_done));
-    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert!(begin.elapsed() < secs(1));
     let export = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
     assert!(eventually(export).await.is_done());
     assert_eq!(begin.elapsed().as_secs(), 30, "four pages, three of them late");
@@ -71,18 +64,16 @@ async fn a_chat_in_slow_mode_holds_its_own_messages_and_no_others() {
     let also_slow = stage.manager.submit(session, Send::new("room", "two")).unwrap();
     let other = stage.manager.submit(session, Send::new("friend", "three")).unwrap();
     assert!(eventually(other).await.is_done());
-    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert!(begin.elapsed() < secs(1));
     assert_eq!(stage.manager.session(session).unwrap().blocked_for, None, "the account is free");
     assert!(eventually(slow).await.is_done() && eventually(also_slow).await.is_done());
     assert_eq!(begin.elapsed().as_secs(), 30);
-    let asked = stage.telegram.requests();
-    let asked = asked.iter().filter(|r| r.method == Method::SEND_MESSAGE).count();
-    assert_eq!(asked, 4, "the second was not even tried before");
+    assert_eq!(stage.calls(&[Method::SEND_MESSAGE]), 4, "the second was not even tried before");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_export_lets_a_send_go_first() {
-    let stage = Stage::with(1, Manager::builder().limits(Limits::none()).build().unwrap()).await;
+    let stage = Stage::with(1, limited(Limits::none())).await;
     let page = Duration::from_millis(900);
     stage.telegram.inject(Fault::delay(page).on(Method::GET_HISTORY).always());
     let begin = Instant::now();
@@ -93,7 +84,7 @@ async fn an_endless_export_lets_a_send_go_first() {
     let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "hello")).unwrap();
     let outcome = eventually(send).await;
     assert!(outcome.is_done(), "within the time in its queue: {outcome:?}");
-    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < secs(60), "{:?}", begin.elapsed());
     let done = eventually(join_all(exports)).await;
     assert!(done.iter().any(Outcome::is_done), "{done:?}");
     stage.assert_idle().await;
@@ -109,7 +100,7 @@ async fn a_day_allows_so_many_messages_to_each_account() {
     for _ in 0..2 {
         assert!(export(session).await.is_done());
     }
-    let exceeded = exceeded(export(session).await);
+    let exceeded = quota_exceeded(export(session).await);
     assert_eq!((exceeded.quota, exceeded.limit), (Quota::PostsRead, 500));
     assert!(exceeded.to_string().contains("500 messages read of the day"), "{exceeded}");
     assert!(export(stage.sessions[1]).await.is_done(), "an account has its own");
@@ -120,7 +111,7 @@ async fn a_day_allows_so_many_messages_to_each_account() {
 #[tokio::test(start_paused = true)]
 async fn what_telegram_refuses_does_not_count() {
     let limits = Limits::default().quota(Quota::Sends, 1);
-    let stage = Stage::with(1, Manager::builder().limits(limits).build().unwrap()).await;
+    let stage = Stage::with(1, limited(limits)).await;
     let send = |text: &str| {
         eventually(stage.manager.submit(stage.sessions[0], Send::new("friend", text)).unwrap())
     };
@@ -128,78 +119,35 @@ async fn what_telegram_refuses_does_not_count() {
     call_error(send("refused").await);
     stage.telegram.inject(Fault::lose_answer().on(Method::SEND_MESSAGE));
     assert!(send("accepted, and tried twice").await.is_done());
-    assert_eq!(exceeded(send("one too many").await).quota, Quota::Sends);
+    assert_eq!(quota_exceeded(send("one too many").await).quota, Quota::Sends);
     assert_eq!(stage.texts(), ["accepted, and tried twice"]);
 }
 
-/// A loopback Telegram with fourteen chats, and a store with an account that is in all of them.
-struct Archive {
-    telegram: Telegram,
-    directory: TempDir,
-}
+const CHATS: usize = 14;
 
-impl Archive {
-    const CHATS: usize = 14;
-
-    async fn new() -> Self {
-        let chat = |n: usize| Channel::group(&format!("chat{n}")).member("a").messages(3);
-        let world = (0..Self::CHATS)
-            .map(chat)
-            .fold(Telegram::builder().account("a"), tgtest::Builder::channel);
-        let (telegram, directory) = (world.start().await.unwrap(), tempfile::tempdir().unwrap());
-        let archive = Self { telegram, directory };
-        let store = archive.open().await;
-        store.add("a", &archive.telegram.account("a").unwrap().session_data(), 1).await.unwrap();
-        store.close().await.unwrap();
-        archive
-    }
-
-    async fn open(&self) -> Store {
-        let secret = Secret::passphrase("a few words".to_owned()).unwrap();
-        Store::open(self.directory.path(), secret).await.unwrap()
-    }
-
-    async fn start(&self) -> (Manager, Store, SessionId) {
-        let store = self.open().await;
-        let manager = Manager::builder().build().unwrap();
-        let config = SessionConfig::stored(&store, "a").await.unwrap();
-        let session = manager.add_session(config).await.unwrap();
-        (manager, store, session)
-    }
-
-    /// Exports these chats at once: how many were done, and why the others were not.
-    async fn export(
-        manager: &Manager,
-        session: SessionId,
-        chats: std::ops::Range<usize>,
-    ) -> (usize, Vec<QuotaExceeded>) {
-        let export = |n: usize| ExportMessages::of(format!("chat{n}"));
-        let tickets: Vec<_> = chats.map(|n| manager.submit(session, export(n)).unwrap()).collect();
-        let outcomes = eventually(join_all(tickets)).await;
-        let (done, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Outcome::is_done);
-        (done.len(), refused.into_iter().map(exceeded).collect())
-    }
-
-    async fn end(manager: Manager, store: Store) {
-        assert_eq!(manager.shutdown().await.survivors, 0);
-        drop(manager);
-        store.close().await.unwrap();
-    }
+/// Exports all chats at once: how many were done, and why the others were not.
+async fn export_all(process: &Process) -> (usize, Vec<QuotaExceeded>) {
+    let export = |n: usize| process.submit(ExportMessages::of(format!("chat{n}")));
+    let tickets: Vec<_> = (0..CHATS).map(export).collect();
+    done_and_exceeded(eventually(join_all(tickets)).await)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_day_allows_ten_chats_and_not_fourteen_and_a_restart_does_not_change_that() {
-    let archive = Archive::new().await;
-    let (manager, store, session) = archive.start().await;
-    let (done, refused) = Archive::export(&manager, session, 0..Archive::CHATS).await;
+    let chat = |n: usize| Channel::group(&format!("chat{n}")).member("a0").messages(3);
+    let world = Telegram::builder().account("a0");
+    let shelf = Shelf::new((0..CHATS).map(chat).fold(world, tgtest::Builder::channel)).await;
+    let process = shelf.start(limited(Limits::default())).await;
+    let (done, refused) = export_all(&process).await;
     assert_eq!((done, refused.len()), (10, 4));
     assert!(refused.iter().all(|r| r.quota == Quota::ChatsExported && r.limit == 10));
     assert!(refused.iter().all(|r| r.renewed_in <= DAY));
-    Archive::end(manager, store).await;
+    process.end().await;
 
-    let (manager, store, session) = archive.start().await;
-    let (done, refused) = Archive::export(&manager, session, 0..Archive::CHATS).await;
+    let process = shelf.start(limited(Limits::default())).await;
+    let (done, refused) = export_all(&process).await;
     assert_eq!((done, refused.len()), (10, 4), "the ten of the day, and no others");
-    assert_eq!(store.audit("a").await.unwrap().len(), 20, "a line for each that was done");
-    Archive::end(manager, store).await;
+    let audit = process.store.audit("a0").await.unwrap();
+    assert_eq!(audit.len(), 20, "a line for each that was done");
+    process.end().await;
 }

@@ -8,11 +8,6 @@ use tgsession::{ExportMessages, Monitor};
 use tgtest::{Fault, Method};
 use workspace_tests::{Heard, Stage, eventually, soon};
 
-fn push(stage: &Stage, to: usize, text: &str) {
-    let id = |i: usize| stage.telegram.account(&format!("a{i}")).unwrap().id();
-    assert!(stage.telegram.push_message(id(to), id((to + 1) % stage.sessions.len()), text));
-}
-
 #[tokio::test]
 async fn each_event_reaches_each_handler_of_its_session_once_and_in_order() {
     let stage = Stage::new(2).await;
@@ -20,9 +15,9 @@ async fn each_event_reaches_each_handler_of_its_session_once_and_in_order() {
     let (_second, mut two) = Heard::of(&stage.manager, stage.sessions[0]).await;
     let (_other, mut other) = Heard::of(&stage.manager, stage.sessions[1]).await;
     for n in 0..200 {
-        push(&stage, 0, &format!("{n}"));
+        stage.push(0, &format!("{n}"));
     }
-    push(&stage, 1, "for the other");
+    stage.push(1, "for the other");
     for n in 0..200 {
         assert_eq!((one.next().await, two.next().await), (format!("{n}"), format!("{n}")));
     }
@@ -36,7 +31,7 @@ async fn posts_of_a_channel_reach_every_member_that_listens() {
     let (_one, mut one) = Heard::of(&stage.manager, stage.sessions[0]).await;
     let (_two, mut two) = Heard::of(&stage.manager, stage.sessions[1]).await;
     let quiet = stage.telegram.channel("quiet").unwrap();
-    let author = stage.telegram.account("a0").unwrap().id();
+    let author = stage.id(0);
     assert_eq!(stage.telegram.push_post(quiet, author, "to all"), Some(1));
     assert_eq!(two.next().await, "to all");
     assert!(one.is_silent());
@@ -46,9 +41,9 @@ async fn posts_of_a_channel_reach_every_member_that_listens() {
 async fn what_the_account_sent_from_elsewhere_is_left_out() {
     let stage = Stage::new(2).await;
     let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
-    let me = stage.telegram.account("a0").unwrap().id();
+    let me = stage.id(0);
     assert!(stage.telegram.push_message(me, me, "a note to myself"));
-    push(&stage, 0, "from another");
+    stage.push(0, "from another");
     assert_eq!(heard.next().await, "from another");
     assert_eq!(stage.manager.metrics().await.unwrap().events_seen, 1);
 }
@@ -57,14 +52,14 @@ async fn what_the_account_sent_from_elsewhere_is_left_out() {
 async fn what_was_missed_while_the_connection_was_down_is_caught_up_once() {
     let stage = Stage::new(2).await;
     let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
-    push(&stage, 0, "before");
+    stage.push(0, "before");
     assert_eq!(heard.next().await, "before");
     for round in 0..5 {
-        assert_eq!(stage.telegram.drop_connections(stage.telegram.account("a0").unwrap().id()), 1);
-        push(&stage, 0, &format!("missed {round}"));
+        assert_eq!(stage.telegram.drop_connections(stage.id(0)), 1);
+        stage.push(0, &format!("missed {round}"));
         assert_eq!(heard.next().await, format!("missed {round}"));
     }
-    push(&stage, 0, "after");
+    stage.push(0, "after");
     assert_eq!(heard.next().await, "after");
     assert!(heard.is_silent());
 }
@@ -86,10 +81,10 @@ async fn a_handler_that_fails_or_panics_concerns_nobody_else() {
     let (_good, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
     let (_other, mut other) = Heard::of(&stage.manager, stage.sessions[1]).await;
     for n in 0..3 {
-        push(&stage, 0, &format!("{n}"));
+        stage.push(0, &format!("{n}"));
         assert_eq!(heard.next().await, format!("{n}"));
     }
-    push(&stage, 1, "other");
+    stage.push(1, "other");
     assert_eq!(other.next().await, "other");
     assert_eq!(calls.load(Ordering::Relaxed), 3);
     let metrics = stage.manager.metrics().await.unwrap();
@@ -101,10 +96,10 @@ async fn a_stopped_monitor_hears_nothing_more() {
     let stage = Stage::new(2).await;
     let (stopped, mut deaf) = Heard::of(&stage.manager, stage.sessions[0]).await;
     let (_kept, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
-    push(&stage, 0, "1");
+    stage.push(0, "1");
     assert_eq!((deaf.next().await, heard.next().await), ("1".to_owned(), "1".to_owned()));
     soon(stopped.stop()).await.unwrap();
-    push(&stage, 0, "2");
+    stage.push(0, "2");
     assert_eq!(heard.next().await, "2");
     assert!(deaf.is_silent());
 }
@@ -116,7 +111,7 @@ async fn updates_keep_flowing_while_an_exclusive_operation_runs() {
     stage.telegram.inject(Fault::delay(Duration::from_secs(100)).on(Method::GET_HISTORY));
     let export = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
     soon(stage.telegram.called(Method::GET_HISTORY, 1)).await;
-    push(&stage, 0, "meanwhile");
+    stage.push(0, "meanwhile");
     assert_eq!(heard.next().await, "meanwhile");
     assert!(stage.manager.session(stage.sessions[0]).unwrap().load > 0, "the export still runs");
     assert!(eventually(export).await.is_done());
@@ -128,7 +123,7 @@ async fn a_reconnected_session_listens_on() {
     let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
     for round in 0..3 {
         soon(stage.manager.reconnect(stage.sessions[0])).await.unwrap();
-        push(&stage, 0, &format!("{round}"));
+        stage.push(0, &format!("{round}"));
         assert_eq!(heard.next().await, format!("{round}"));
     }
     assert_eq!(stage.telegram.connections(), 2);

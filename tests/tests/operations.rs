@@ -15,7 +15,7 @@ use tgsession::{
 use tgtest::{Fault, Method};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use workspace_tests::{POSTS, STRANGERS, Stage, call_error, eventually as soon};
+use workspace_tests::{POSTS, STRANGERS, Stage, call_error, eventually as soon, limited};
 
 #[tokio::test(start_paused = true)]
 async fn exports_bring_every_row_once_and_in_order() {
@@ -46,8 +46,7 @@ async fn members_are_exported_only_where_the_account_is_admin() {
         error.starts_with("members are exported only where the account is creator or admin"),
         "{error}"
     );
-    let asked = |r: &tgtest::Request| r.method == Method::GET_PARTICIPANTS;
-    assert_eq!(stage.telegram.requests().iter().filter(|r| asked(r)).count(), 0);
+    assert_eq!(stage.calls(&[Method::GET_PARTICIPANTS]), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,12 +86,7 @@ async fn a_full_queue_refuses_at_once_and_says_how_deep_it_is() {
     let send = || stage.manager.submit(stage.sessions[0], Send::new("friend", "x"));
     // One leaves the queue and waits for the operation lock; three wait behind it.
     let first = send().unwrap();
-    soon(async {
-        while stage.manager.session(stage.sessions[0]).unwrap().queued > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    stage.until(0, |status| status.queued == 0).await;
     let queued: Vec<_> = (0..3).map(|_| send().unwrap()).collect();
     match send() {
         Err(SubmitError::QueueFull { depth, .. }) => assert_eq!(depth, 3),
@@ -179,7 +173,7 @@ async fn exclusive_operations_of_a_session_never_overlap_and_shared_ones_do() {
 #[tokio::test(start_paused = true)]
 async fn no_more_exports_run_at_once_than_there_are_permits_and_a_freed_one_is_used() {
     let limits = Limits::default().quota(Quota::PostsRead, 1000);
-    let stage = Stage::with(9, Manager::builder().limits(limits).build().unwrap()).await;
+    let stage = Stage::with(9, limited(limits)).await;
     let scrapes = [Method::GET_HISTORY];
     let watch = stage.telegram.watch(&scrapes);
     stage.telegram.inject(Fault::delay(Duration::from_millis(100)).on(scrapes[0]).always());

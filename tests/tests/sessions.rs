@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use tgsession::{
-    AddError, CallError, Custom, Failure, Manager, Outcome, ReconnectError, RemoveError, Send,
-    SubmitError,
+    AddError, CallError, Failure, Manager, Outcome, ReconnectError, RemoveError, Send, SubmitError,
 };
 use tgtest::{Fault, Method};
 use tokio::time::Instant;
-use workspace_tests::{Heard, Stage, config, eventually, soon};
+use workspace_tests::{Heard, Stage, asks, config, eventually, soon};
 
 #[tokio::test]
 async fn the_same_key_is_not_added_twice() {
@@ -80,8 +79,7 @@ async fn what_is_not_there_is_said_by_its_number() {
 async fn a_session_listens_on_however_it_was_disconnected() {
     let stage = Stage::new(1).await;
     let (_monitoring, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
-    let account = stage.telegram.account("a0").unwrap().id();
-    let friend = stage.telegram.user("friend").unwrap();
+    let account = stage.id(0);
     for round in 0..30 {
         match round % 3 {
             0 => soon(stage.manager.reconnect(stage.sessions[0])).await.unwrap(),
@@ -91,15 +89,14 @@ async fn a_session_listens_on_however_it_was_disconnected() {
             // The question for what was missed stays without an answer: only reconnecting helps.
             _ => {
                 stage.telegram.inject(Fault::silence().on(Method::GET_DIFFERENCE));
-                let asked = |r: &tgtest::Request| r.method == Method::GET_DIFFERENCE;
-                let before = stage.telegram.requests().iter().filter(|r| asked(r)).count();
+                let before = stage.calls(&[Method::GET_DIFFERENCE]);
                 stage.telegram.drop_connections(account);
                 soon(stage.telegram.called(Method::GET_DIFFERENCE, before + 1)).await;
                 soon(stage.manager.reconnect(stage.sessions[0])).await.unwrap();
                 stage.telegram.heal();
             }
         }
-        stage.telegram.push_message(account, friend, &format!("round {round}"));
+        stage.push(0, &format!("round {round}"));
         assert_eq!(heard.next().await, format!("round {round}"));
     }
     let report = soon(stage.manager.shutdown()).await;
@@ -135,17 +132,13 @@ async fn a_failed_reconnect_can_be_tried_again_and_is_by_itself() {
         let took = begin.elapsed().as_secs();
         assert!(if by_hand { took < 2 } else { took < 40 }, "{took} s");
     }
-    let (account, friend) = ("a0", "friend");
-    let account = stage.telegram.account(account).unwrap().id();
-    let friend = stage.telegram.user(friend).unwrap();
-    stage.telegram.push_message(account, friend, "again");
+    stage.push(0, "again");
     assert_eq!(heard.next().await, "again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_key_is_not_tried_again_and_answers_what_waits_at_once() {
     let stage = Stage::new(1).await;
-    let account = stage.telegram.account("a0").unwrap().id();
     let hour = Duration::from_secs(3600);
     stage.telegram.inject(Fault::flood_wait(hour).on(Method::SEND_MESSAGE));
     let waiting = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
@@ -153,7 +146,7 @@ async fn a_lost_key_is_not_tried_again_and_answers_what_waits_at_once() {
     let begin = Instant::now();
     let lost = Fault::rpc_error(406, "AUTH_KEY_DUPLICATED").on(Method::GET_DIFFERENCE);
     stage.telegram.inject(lost.always());
-    stage.telegram.drop_connections(account);
+    stage.telegram.drop_connections(stage.id(0));
     let outcome = eventually(waiting).await;
     assert!(
         matches!(outcome, Outcome::Failed(Failure::Call(CallError::KeyLost { .. }))),
@@ -171,9 +164,7 @@ async fn a_lost_key_is_not_tried_again_and_answers_what_waits_at_once() {
 async fn a_shared_operation_runs_while_the_session_is_paused() {
     let stage = Stage::new(1).await;
     let paused = stage.manager.pause(stage.sessions[0]).await.unwrap();
-    let shared =
-        Custom::new(|client| async move { Ok::<_, CallError>(client.get_me().await?.id()) });
-    let ticket = stage.manager.submit(stage.sessions[0], shared.shared()).unwrap();
+    let ticket = stage.manager.submit(stage.sessions[0], asks().shared()).unwrap();
     assert!(eventually(ticket).await.is_done());
     drop(paused);
 }

@@ -1,26 +1,9 @@
 //! What one session says at DEBUG, from the first connection to the last task: reviewed, and kept.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use tgsession::{ExportMessages, Manager, Monitor, Send};
 use tgtest::{Channel, Telegram};
 use tracing_subscriber::{EnvFilter, fmt};
-use workspace_tests::{config, soon};
-
-#[derive(Clone, Default)]
-struct Transcript(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Transcript {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use workspace_tests::{Logged, config, soon, spellings};
 
 /// Takes out what differs from run to run: times, and the lines of the source.
 fn normalised(line: &str) -> String {
@@ -48,7 +31,7 @@ fn normalised(line: &str) -> String {
 
 #[tokio::test]
 async fn the_debug_log_of_a_session_tells_its_locks_and_no_secret() {
-    let transcript = Transcript::default();
+    let transcript = Logged::default();
     let writer = transcript.clone();
     let subscriber = fmt::Subscriber::builder()
         .with_env_filter(EnvFilter::new("lockorder=debug,tgsession=debug"))
@@ -73,11 +56,10 @@ async fn the_debug_log_of_a_session_tells_its_locks_and_no_secret() {
     soon(manager.submit(session, ExportMessages::of("room")).unwrap()).await.done().unwrap();
     soon(manager.remove_session(session)).await.unwrap();
 
-    let log = String::from_utf8(transcript.0.lock().unwrap().clone()).unwrap();
-    let hex: String = alice.key().iter().map(|byte| format!("{byte:02x}")).collect();
-    let decimal = format!("{:?}", &alice.key()[..8]);
-    for secret in [&hex[..16], decimal.trim_matches(['[', ']']), "a private text"] {
-        assert!(!log.contains(secret), "{secret} is in the log");
+    let log = transcript.text();
+    assert!(!log.contains("a private text"), "{log}");
+    for secret in spellings(alice.key()) {
+        assert!(!log.contains(&secret), "{secret} is in the log");
     }
     let lines: Vec<_> = log.lines().map(normalised).collect();
     insta::assert_snapshot!(lines.join("\n"));

@@ -6,12 +6,14 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tgsession::Store;
 use tgtest::{Channel, Fault, Method, Telegram, UserId};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{Instant, sleep_until, timeout};
+use workspace_tests::{Random, open_store};
 
-use crate::{open, victim};
+use crate::victim;
 
 /// No phase has a reason to take longer.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -51,19 +53,6 @@ pub(crate) struct Campaign<'a> {
     directory: TempDir,
     kills: usize,
     random: Random,
-}
-
-/// `SplitMix64` (Steele, Lea and Flood, 2014): small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
 }
 
 /// A victim that lives.
@@ -109,13 +98,19 @@ impl<'a> Campaign<'a> {
         seed: u64,
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = open(directory.path()).await;
         let account = scene.telegram.account(phase).unwrap();
-        store.add("a", &account.session_data(), 1).await.unwrap();
+        let number = phase.bytes().fold(0, |sum, byte| sum * 31 + u64::from(byte));
+        let random = Random::of_case(seed, number);
+        let telegram = &scene.telegram;
+        let campaign = Self { telegram, phase, account: account.id(), directory, kills, random };
+        let store = campaign.store().await;
+        store.add("a0", &account.session_data(), 1).await.unwrap();
         store.close().await.unwrap();
-        let random = Random(seed ^ phase.bytes().fold(0, |sum, byte| sum * 31 + u64::from(byte)));
-        let (telegram, account) = (&scene.telegram, account.id());
-        Self { telegram, phase, account, directory, kills, random }
+        campaign
+    }
+
+    async fn store(&self) -> Store {
+        open_store(victim::store(self.directory.path())).await.unwrap()
     }
 
     fn start(&self, task: &str, from: usize, to: usize) -> Alive {
@@ -168,9 +163,9 @@ impl<'a> Campaign<'a> {
             assert_eq!(ids, (1..=posts).collect::<Vec<_>>(), "{}", self.file(n).display());
             assert!(!self.file(n).with_extension("jsonl.part").exists(), "nothing is left");
         }
-        let store = open(self.directory.path()).await;
+        let store = self.store().await;
         let mut audited: Vec<_> =
-            store.audit("a").await.unwrap().into_iter().filter_map(|line| line.file).collect();
+            store.audit("a0").await.unwrap().into_iter().filter_map(|line| line.file).collect();
         let mut expected: Vec<_> = (0..files).map(|n| self.file(n).display().to_string()).collect();
         audited.sort();
         expected.sort();
@@ -249,7 +244,7 @@ impl<'a> Campaign<'a> {
             assert!(victim.kill().await);
         }
         self.finish("events", 0, pushed).await;
-        let heard = std::fs::read_to_string(self.directory.path().join("heard")).unwrap();
+        let heard = std::fs::read_to_string(victim::heard(self.directory.path())).unwrap();
         let mut counts = vec![0; pushed];
         heard.lines().for_each(|n| counts[n.parse::<usize>().unwrap()] += 1);
         assert!(counts.iter().all(|n| *n > 0), "lost: {counts:?}");

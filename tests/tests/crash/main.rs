@@ -8,24 +8,11 @@
 mod campaign;
 mod victim;
 
-use std::path::Path;
-
 use campaign::{Campaign, Scene};
-use tgsession::{Secret, Store};
-use workspace_tests::soon;
+use workspace_tests::{number, soon};
 
 /// How often each phase is killed, if nothing is said.
 const KILLS: usize = 42;
-
-fn number(name: &str) -> Option<u64> {
-    Some(std::env::var(name).ok()?.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
-}
-
-/// The store of an account, as parent and victim open it.
-async fn open(directory: &Path) -> Store {
-    let secret = Secret::passphrase("a few words".to_owned()).unwrap();
-    Store::open(directory.join("store"), secret).await.unwrap()
-}
 
 /// The process that is killed. Without its orders it is no test.
 #[test]

@@ -1,16 +1,16 @@
 //! What is killed: a process that has the store of an account and does one thing.
 
+use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use tgsession::{
-    CallError, ExportMessages, Exported, Failure, Format, Limits, Manager, Monitor, Outcome, Send,
-    SessionConfig, SessionId, Store,
+    CallError, ExportMessages, Exported, Failure, Format, Limits, Monitor, Outcome, Send,
 };
-
-use crate::open;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use workspace_tests::{Process, limited, open_store, secs};
 
 /// What a victim is to do.
 pub(crate) struct Orders {
@@ -41,22 +41,19 @@ fn say(what: &str) {
 }
 
 struct Life {
-    manager: Manager,
-    store: Store,
-    session: SessionId,
+    process: Process,
     directory: PathBuf,
+    /// The lines that the handler has written.
+    written: mpsc::UnboundedReceiver<String>,
 }
 
 pub(crate) async fn live(orders: Orders) {
     let Orders { task, directory, from, to } = orders;
-    let store = open(&directory).await;
-    let manager = Manager::builder().limits(Limits::none()).build().unwrap();
-    let mut config = SessionConfig::stored(&store, "a").await.unwrap();
-    if task == "events" {
-        config = config.monitor(write_down(directory.join("heard")));
-    }
-    let session = manager.add_session(config).await.unwrap();
-    let life = Life { manager, store, session, directory };
+    let (tell, written) = mpsc::unbounded_channel();
+    let monitor = (task == "events").then(|| write_down(heard(&directory), tell));
+    let store = open_store(store(&directory)).await.unwrap();
+    let process = Process::start(store, limited(Limits::none()), monitor).await;
+    let mut life = Life { process, directory, written };
     say("ready");
     match &*task {
         "pages" => life.export("room", from, to).await,
@@ -71,18 +68,30 @@ pub(crate) async fn live(orders: Orders) {
 }
 
 /// A handler that has done its work when it returns.
-fn write_down(path: PathBuf) -> Monitor {
+fn write_down(path: PathBuf, tell: mpsc::UnboundedSender<String>) -> Monitor {
     Monitor::new(move |event| {
-        let path = path.clone();
+        let (path, tell) = (path.clone(), tell.clone());
         async move {
             let Some(message) = event.message() else { return Ok(()) };
             let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
             file.write_all(format!("{}\n", message.text()).as_bytes())?;
+            tell.send(message.text().to_owned())?;
             Ok(())
         }
     })
 }
 
+/// The store of the account, as parent and victim open it.
+pub(crate) fn store(directory: &Path) -> PathBuf {
+    directory.join("store")
+}
+
+/// Where it is written what was heard.
+pub(crate) fn heard(directory: &Path) -> PathBuf {
+    directory.join("heard")
+}
+
+/// The file of an export.
 pub(crate) fn file(directory: &Path, n: usize) -> PathBuf {
     directory.join(format!("export-{n}.jsonl"))
 }
@@ -93,8 +102,7 @@ impl Life {
         for n in from..to {
             let path = file(&self.directory, n);
             let export = ExportMessages::of(chat).to_file(&path, Format::JsonLines);
-            let outcome: Outcome<Exported> =
-                self.manager.submit(self.session, export).unwrap().await;
+            let outcome: Outcome<Exported> = self.process.submit(export).await;
             match outcome {
                 Outcome::Done(_) => {}
                 // It was whole, and audited, before the last one was killed.
@@ -108,32 +116,30 @@ impl Life {
     async fn send(&self, from: usize, to: usize) {
         for n in from..to {
             let send = Send::new("friend", format!("text {n}")).keyed(format!("key {n}"));
-            let outcome = self.manager.submit(self.session, send).unwrap().await;
+            let outcome = self.process.submit(send).await;
             assert!(outcome.is_done(), "{outcome:?}");
         }
     }
 
-    /// Until so many lines are written down.
-    async fn listen(&self, to: usize) {
-        let lines = || match std::fs::read_to_string(self.directory.join("heard")) {
-            Ok(heard) => heard.lines().map(str::to_owned).collect(),
-            Err(_) => std::collections::HashSet::new(),
-        };
-        let begin = Instant::now();
-        while lines().len() < to {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            if begin.elapsed() > Duration::from_secs(30) {
-                let heard = lines();
-                let missing = (0..to).filter(|n| !heard.contains(&n.to_string()));
-                panic!("lost: {:?}", missing.collect::<Vec<_>>());
+    /// Until so many lines are written down, with those of the victims before.
+    async fn listen(&mut self, to: usize) {
+        let before = std::fs::read_to_string(heard(&self.directory)).unwrap_or_default();
+        let mut lines: HashSet<_> = before.lines().map(str::to_owned).collect();
+        let all = async {
+            while lines.len() < to {
+                lines.insert(self.written.recv().await.expect("the handler is there"));
             }
+        };
+        if timeout(secs(30), all).await.is_err() {
+            let missing = (0..to).filter(|n| !lines.contains(&n.to_string()));
+            panic!("lost: {:?}, and perhaps more", missing.take(20).collect::<Vec<_>>());
         }
     }
 
     /// Says what the caller of an operation was told, as soon as he was.
     async fn be_told(&self) {
         let send = Send::new("friend", "too much");
-        match self.manager.submit(self.session, send).unwrap().await {
+        match self.process.submit(send).await {
             Outcome::Failed(Failure::Call(CallError::Restricted { .. })) => say("told"),
             other => panic!("{other:?}"),
         }
@@ -142,15 +148,14 @@ impl Life {
 
     /// The restriction is known to the next process; it clears it.
     async fn look(&self) {
-        let status = self.manager.session(self.session).unwrap();
+        let Process { manager, session, .. } = &self.process;
+        let status = manager.session(*session).unwrap();
         assert_eq!(status.restricted.as_deref(), Some("PEER_FLOOD"));
-        assert!(self.manager.clear_restriction(self.session).unwrap());
+        assert!(manager.clear_restriction(*session).unwrap());
     }
 
     async fn end(self) {
-        assert_eq!(self.manager.shutdown().await.survivors, 0);
-        drop(self.manager);
-        self.store.close().await.unwrap();
+        self.process.end().await;
         say("done");
     }
 }

@@ -3,11 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use tgsession::{ExportMessages, Format, Limits, Manager, Outcome};
+use tgsession::{ExportMessages, Format, Limits, Outcome};
 use tgtest::{Channel, Fault, Method, Telegram};
-use workspace_tests::{POSTS, Process, Shelf, Stage, eventually, soon};
-
-use crate::secs;
+use workspace_tests::{POSTS, Process, Shelf, Stage, eventually, limited, secs, soon};
 
 #[tokio::test]
 async fn a_corrupt_database_is_not_an_empty_one() {
@@ -30,13 +28,9 @@ async fn a_file_is_whole_or_not_there() {
     let room = Channel::group("room").member("a0").messages(POSTS);
     let shelf = Shelf::new(Telegram::builder().account("a0").channel(room)).await;
     let (file, part) = (shelf.path("room.jsonl"), shelf.path("room.jsonl.part"));
-    let start = async || {
-        let manager = Manager::builder().limits(Limits::none()).build().unwrap();
-        shelf.start(manager).await
-    };
+    let start = async || shelf.start(limited(Limits::none())).await;
     let export = |process: &Process| {
-        let export = ExportMessages::of("room").to_file(&file, Format::JsonLines);
-        process.manager.submit(process.session, export).unwrap()
+        process.submit(ExportMessages::of("room").to_file(&file, Format::JsonLines))
     };
     // The first page takes so long that it is written, and the second never comes.
     let slow = Fault::delay(Duration::from_millis(1500)).on(Method::GET_HISTORY);

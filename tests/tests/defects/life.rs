@@ -3,19 +3,15 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tgsession::{
-    AddError, CallError, Limits, Manager, Monitor, Outcome, Send, SessionConfig, SubmitError,
-};
+use tgsession::{AddError, CallError, Limits, Monitor, Outcome, Send, SessionConfig, SubmitError};
 use tgtest::{Fault, Method};
 use tokio::sync::{Barrier, mpsc};
 use tokio::time::Instant;
-use workspace_tests::{Heard, Stage, call_error, config, soon};
-
-use crate::secs;
+use workspace_tests::{Heard, Stage, call_error, config, limited, secs, soon};
 
 #[tokio::test(start_paused = true)]
 async fn tasks_of_a_shutdown_are_gone_after_it_and_no_counter_is_negative() {
-    let stage = Stage::with(3, Manager::builder().limits(Limits::none()).build().unwrap()).await;
+    let stage = Stage::with(3, limited(Limits::none())).await;
     let (manager, sessions) = (stage.manager.clone(), stage.sessions.clone());
     // Submits as long as somebody takes something: before the shutdown, and while it goes on.
     let submitting = tokio::spawn(async move {

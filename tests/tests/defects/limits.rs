@@ -3,29 +3,15 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tgsession::{
-    ExportMessages, Failure, Limits, Manager, Outcome, Pace, PacedCall, Quota, QuotaExceeded, Send,
-};
+use tgsession::{ExportMessages, Limits, Pace, PacedCall, Quota, Send};
 use tgtest::{Fault, Method, Telegram};
 use tokio::time::Instant;
-use workspace_tests::{Process, Shelf, Stage, eventually};
-
-use crate::secs;
-
-/// How many were done, and why the others were not.
-fn sorted<T: std::fmt::Debug>(outcomes: Vec<Outcome<T>>) -> (usize, Vec<QuotaExceeded>) {
-    let (done, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Outcome::is_done);
-    let exceeded = |outcome: Outcome<T>| match outcome {
-        Outcome::Failed(Failure::Quota(exceeded)) => exceeded,
-        other => panic!("{other:?}"),
-    };
-    (done.len(), refused.into_iter().map(exceeded).collect())
-}
+use workspace_tests::{Process, Shelf, Stage, done_and_exceeded, eventually, limited, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_quota_is_reserved_and_not_only_looked_at() {
     let limits = Limits::none().quota(Quota::Sends, 10).quota(Quota::PostsRead, 120);
-    let stage = Stage::with(1, Manager::builder().limits(limits).build().unwrap()).await;
+    let stage = Stage::with(1, limited(limits)).await;
     let session = stage.sessions[0];
     let slow = Fault::delay(Duration::from_millis(100));
     stage.telegram.inject(slow.clone().on(Method::SEND_MESSAGE).always());
@@ -36,10 +22,10 @@ async fn a_quota_is_reserved_and_not_only_looked_at() {
     let export = || ExportMessages::of("room").limit(50);
     let exports: Vec<_> =
         (0..4).map(|_| stage.manager.submit(session, export()).unwrap()).collect();
-    let (done, refused) = sorted(eventually(join_all(sends)).await);
+    let (done, refused) = done_and_exceeded(eventually(join_all(sends)).await);
     assert_eq!((done, refused.len(), stage.texts().len()), (10, 4, 10));
     assert!(refused.iter().all(|r| (r.quota, r.limit) == (Quota::Sends, 10)), "{refused:?}");
-    let (done, refused) = sorted(eventually(join_all(exports)).await);
+    let (done, refused) = done_and_exceeded(eventually(join_all(exports)).await);
     assert_eq!((done, refused.len()), (2, 2), "fifty, fifty, and twenty of the third");
     assert!(refused.iter().all(|r| r.quota == Quota::PostsRead), "{refused:?}");
     assert_eq!(stage.calls(&[Method::GET_HISTORY]), 3);
@@ -48,7 +34,7 @@ async fn a_quota_is_reserved_and_not_only_looked_at() {
 #[tokio::test(start_paused = true)]
 async fn a_pace_lets_one_through_in_each_window() {
     let limits = Limits::none().pace(PacedCall::Send, Pace::new(1, secs(10)));
-    let stage = Stage::with(1, Manager::builder().limits(limits).build().unwrap()).await;
+    let stage = Stage::with(1, limited(limits)).await;
     let begin = Instant::now();
     let sends = (0..4).map(|n| {
         let send = Send::new("friend", n.to_string());
@@ -64,11 +50,9 @@ async fn a_pace_lets_one_through_in_each_window() {
 async fn a_quota_outlives_the_process() {
     let shelf = Shelf::new(Telegram::builder().account("a0").stranger("friend")).await;
     let limits = Limits::none().quota(Quota::Sends, 3);
-    let start =
-        async || shelf.start(Manager::builder().limits(limits.clone()).build().unwrap()).await;
+    let start = async || shelf.start(limited(limits.clone())).await;
     let send = async |process: &Process, text: &str| {
-        let send = process.manager.submit(process.session, Send::new("friend", text)).unwrap();
-        eventually(send).await
+        eventually(process.submit(Send::new("friend", text))).await
     };
     let process = start().await;
     assert!(send(&process, "one").await.is_done() && send(&process, "two").await.is_done());
@@ -77,8 +61,8 @@ async fn a_quota_outlives_the_process() {
     assert!(send(&process, "three").await.is_done());
     process.end().await;
     let process = start().await;
-    let (done, refused) = sorted(vec![send(&process, "four").await]);
+    let (done, refused) = done_and_exceeded(vec![send(&process, "four").await]);
     assert_eq!((done, refused[0].quota), (0, Quota::Sends));
     process.end().await;
-    assert_eq!(shelf.telegram.sent().len(), 3);
+    assert_eq!(shelf.texts().len(), 3);
 }

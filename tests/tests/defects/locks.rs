@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use tgsession::{
-    CallError, Custom, ExportMembers, ExportMessages, Failure, Manager, Monitor, Outcome, Send,
-    SessionState,
+    ExportMembers, ExportMessages, Failure, Manager, Monitor, Outcome, Send, SessionState,
 };
 use tgtest::{Fault, Method};
 use tokio::sync::Barrier;
 use tokio::time::Instant;
-use workspace_tests::{Hold, Stage, soon};
-
-use crate::secs;
+use workspace_tests::{Hold, Stage, asks, secs, soon};
 
 /// What operations call.
 const CALLS: [Method; 5] = [
@@ -21,13 +18,6 @@ const CALLS: [Method; 5] = [
     Method::GET_PARTICIPANTS,
     Method::RESOLVE_USERNAME,
 ];
-
-fn asks() -> Custom<()> {
-    Custom::new(|client| async move {
-        client.get_me().await?;
-        Ok::<_, CallError>(())
-    })
-}
 
 #[tokio::test(start_paused = true)]
 async fn no_operation_waits_for_level_1() {

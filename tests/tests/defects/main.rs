@@ -13,7 +13,7 @@
 //! | strict priority starving sends | `sends_do_not_starve` (queue.rs) | `an_endless_export_lets_a_send_go_first` (limits.rs) |
 //! | a cancelled caller's operation still executed | `a_cancelled_callers_operation_is_not_executed` (queue.rs) | `a_cancelled_operation_that_waits_is_never_started` (operations.rs) |
 //! | queued callers never answered on disconnect | `queued_callers_are_answered_when_the_manager_is_dropped` (queue.rs) | `every_submission_gets_exactly_one_outcome_also_when_the_session_stops` (operations.rs) |
-//! | unregistered tasks surviving shutdown and driving counters negative | `tasks_of_a_shutdown_are_gone_after_it_and_no_counter_is_negative` (life.rs) | `every_task_is_listed_and_gone_after_the_shutdown` (requirements.rs) |
+//! | unregistered tasks surviving shutdown and driving counters negative | `tasks_of_a_shutdown_are_gone_after_it_and_no_counter_is_negative` (life.rs) | `every_task_is_listed_and_gone_after_the_shutdown` (requirements) |
 //! | budgets that were not hard | `budgets_are_hard` (life.rs) | `a_session_stops_at_once_while_its_line_is_made_again` (health.rs) |
 //! | waiting for tasks while holding the global lock | `nobody_waits_for_tasks_under_a_global_lock` (locks.rs) | |
 //! | five network calls past the operation lock | `no_call_goes_past_the_operation_lock` (locks.rs) | |
@@ -22,7 +22,7 @@
 //! | slots held during backoff | `a_slot_is_not_held_during_backoff` (locks.rs) | `what_comes_too_fast_waits_for_its_pace_and_keeps_no_permit_meanwhile` (limits.rs of tests) |
 //! | monitoring "started" without a connection | `monitoring_does_not_start_without_a_connection` (life.rs) | |
 //! | double start counted twice | `a_double_start_is_counted_once` (life.rs) | |
-//! | cancellation leaking load | `a_cancellation_leaks_no_load` (queue.rs) | chaos.rs |
+//! | cancellation leaking load | `a_cancellation_leaks_no_load` (queue.rs) | chaos |
 //! | four concurrent picks of one session | `concurrent_picks_choose_different_sessions` (queue.rs) | `balancing_goes_round_or_to_the_least_loaded` (operations.rs of tests) |
 //! | `locked()` used as ownership | `a_lock_that_somebody_else_has_is_not_taken_for_ones_own` (locks.rs) | contention.rs |
 //! | duplicate names leaking a client | `a_duplicate_leaks_no_client` (life.rs) | `names_are_checked_and_taken_once` (store.rs) |
@@ -39,9 +39,3 @@ mod limits;
 mod locks;
 mod operations;
 mod queue;
-
-use std::time::Duration;
-
-fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
-}

@@ -4,9 +4,7 @@ use futures_util::future::join_all;
 use tgsession::{CallError, ExportMembers, ExportMessages, Manager, Outcome, Send};
 use tgtest::{Fault, Method};
 use tokio::time::Instant;
-use workspace_tests::{Heard, POSTS, Stage, call_error, eventually, soon};
-
-use crate::secs;
+use workspace_tests::{Heard, POSTS, Stage, call_error, eventually, secs, soon};
 
 #[tokio::test(start_paused = true)]
 async fn closures_keep_their_own_target() {

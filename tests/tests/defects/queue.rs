@@ -5,9 +5,7 @@ use futures_util::future::join_all;
 use tgsession::{Balance, ExportMessages, Limits, Manager, Outcome, Send};
 use tgtest::{Fault, Method};
 use tokio::time::Instant;
-use workspace_tests::{Stage, eventually, soon};
-
-use crate::secs;
+use workspace_tests::{Stage, eventually, limited, secs, soon};
 
 /// Asserts that the session's line is free at this very moment.
 fn assert_free(stage: &Stage) {
@@ -66,7 +64,7 @@ async fn keep_exporting(stage: &Stage) {
 
 #[tokio::test(start_paused = true)]
 async fn sends_do_not_starve() {
-    let stage = Stage::with(1, Manager::builder().limits(Limits::none()).build().unwrap()).await;
+    let stage = Stage::with(1, limited(Limits::none())).await;
     let page = secs(5) / 2;
     stage.telegram.inject(Fault::delay(page).on(Method::GET_HISTORY).always());
     let send = async {

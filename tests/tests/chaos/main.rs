@@ -1,0 +1,154 @@
+//! Everything goes wrong at once, as a seed says, and at the end everything is accounted for.
+//!
+//! `CHAOS_SEED=7` runs one seed, `CHAOS_SEEDS=200` so many from 1 on. A failure names its seed, which does the
+//! same again. In a process of its own: what is held at the end is looked for in all of it.
+
+mod checks;
+mod heard;
+mod program;
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use heard::Heard;
+use tgsession::{Manager, SessionId};
+use tgtest::{Channel, Telegram, UserId};
+use tokio::runtime::Builder;
+use workspace_tests::{End, Random, Violations, config, number, secs};
+
+const SESSIONS: usize = 50;
+const SEEDS: u64 = 20;
+const SEEDS_IN_REAL_TIME: u64 = 2;
+
+/// Whose time it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// Passes when nothing else happens.
+    Paused,
+    /// Calls that are never answered are left out: each would take as long as an export may.
+    Real,
+}
+
+impl Clock {
+    fn lasts(self) -> Duration {
+        secs(if self == Self::Paused { 60 } else { 10 })
+    }
+}
+
+/// A world, and all that must be accounted for.
+struct Chaos {
+    clock: Clock,
+    random: Random,
+    telegram: Telegram,
+    manager: Manager,
+    /// By the number of the account; `None` while it is away.
+    sessions: Vec<Option<SessionId>>,
+    /// Accounts that were never away.
+    steady: Vec<bool>,
+    heard: Arc<Heard>,
+    /// What each account is to hear.
+    pushed: Vec<Vec<String>>,
+    answers: FuturesUnordered<BoxFuture<'static, (Option<String>, End)>>,
+    submitted: usize,
+    /// What became of each text.
+    sent: BTreeMap<String, End>,
+    counts: BTreeMap<End, usize>,
+}
+
+fn name(account: usize) -> String {
+    format!("a{account}")
+}
+
+impl Chaos {
+    async fn new(seed: u64, clock: Clock) -> Self {
+        let room = Channel::group("room").strangers(300).messages(250);
+        let room = (0..SESSIONS).fold(room, |room, i| room.admin(&name(i)));
+        let telegram = Telegram::builder()
+            .accounts("a", SESSIONS)
+            .stranger("friend")
+            .channel(room)
+            .start()
+            .await
+            .unwrap();
+        let manager = Manager::builder().health_interval(secs(5)).health_timeout(secs(2));
+        let mut chaos = Self {
+            clock,
+            random: Random::new(seed),
+            telegram,
+            manager: manager.build().unwrap(),
+            sessions: vec![None; SESSIONS],
+            steady: vec![true; SESSIONS],
+            heard: Arc::default(),
+            pushed: vec![Vec::new(); SESSIONS],
+            answers: FuturesUnordered::new(),
+            submitted: 0,
+            sent: BTreeMap::new(),
+            counts: BTreeMap::new(),
+        };
+        for account in 0..SESSIONS {
+            chaos.add(account).await;
+            assert!(chaos.sessions[account].is_some(), "nothing is wrong yet");
+        }
+        chaos
+    }
+
+    fn id(&self, account: usize) -> UserId {
+        self.telegram.account(&name(account)).unwrap().id()
+    }
+
+    /// Adds an account, if the server lets it in.
+    async fn add(&mut self, account: usize) {
+        let monitor = self.heard.monitor(account, self.random.next_u64());
+        let config = config(&self.telegram, &name(account)).monitor(monitor);
+        self.sessions[account] = self.manager.add_session(config).await.ok();
+    }
+
+    /// Takes an answer down, and that of a text only once.
+    fn note(&mut self, (text, end): (Option<String>, End)) {
+        *self.counts.entry(end).or_default() += 1;
+        if let Some(text) = text {
+            assert_eq!(self.sent.insert(text, end), None, "answered twice");
+        }
+    }
+}
+
+fn run(seed: u64, clock: Clock) -> BTreeMap<End, usize> {
+    let runtime = match clock {
+        Clock::Paused => {
+            Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+        }
+        Clock::Real => Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    };
+    runtime.block_on(async {
+        let mut chaos = Chaos::new(seed, clock).await;
+        chaos.run().await;
+        chaos.settle().await
+    })
+}
+
+#[test]
+fn whatever_goes_wrong_everything_is_accounted_for() {
+    let seeds: Vec<_> = match number("CHAOS_SEED") {
+        Some(seed) => vec![(seed, Clock::Paused)],
+        None => (1..=number("CHAOS_SEEDS").unwrap_or(SEEDS))
+            .map(|seed| (seed, Clock::Paused))
+            .chain((1..=SEEDS_IN_REAL_TIME).map(|seed| (seed, Clock::Real)))
+            .collect(),
+    };
+    let violations = Violations::noted();
+    let mut all = BTreeMap::new();
+    for (seed, clock) in seeds {
+        let counts = std::panic::catch_unwind(AssertUnwindSafe(|| run(seed, clock)));
+        let counts = counts.unwrap_or_else(|_| panic!("seed {seed} failed: CHAOS_SEED={seed}"));
+        for (end, n) in counts {
+            *all.entry(end).or_insert(0) += n;
+        }
+        assert_eq!(violations.take(), [""; 0], "seed {seed} broke the order of locks");
+        assert!(lockorder::snapshot().is_empty(), "seed {seed}: {:#?}", lockorder::snapshot());
+    }
+    println!("{all:?}");
+}
