@@ -1,13 +1,14 @@
 //! What is killed: a process that has the store of an account and does one thing.
 
+use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tgsession::{
-    CallError, ExportMessages, Exported, Failure, Format, Limits, Manager, Monitor, Outcome, Send,
-    SessionConfig, SessionId, Store,
+    CallError, ExportMessages, Exported, Failure, Format, Kept, Limits, Manager, Monitor,
+    OperationState, Outcome, Send, SessionConfig, SessionId, Store,
 };
 
 use crate::open;
@@ -62,6 +63,7 @@ pub(crate) async fn live(orders: Orders) {
         "pages" => life.export("room", from, to).await,
         "files" => life.export("small", from, to).await,
         "sends" => life.send(from, to).await,
+        "queue" => life.keep(from, to).await,
         "events" => life.listen(to).await,
         "told" => life.be_told().await,
         "look" => life.look().await,
@@ -76,11 +78,21 @@ fn write_down(path: PathBuf) -> Monitor {
         let path = path.clone();
         async move {
             let Some(message) = event.message() else { return Ok(()) };
-            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-            file.write_all(format!("{}\n", message.text()).as_bytes())?;
+            append(&path, message.text())?;
             Ok(())
         }
     })
+}
+
+fn append(path: &Path, line: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(format!("{line}\n").as_bytes())
+}
+
+/// The operations of which a victim was told that they are kept.
+pub(crate) fn taken(directory: &Path) -> Vec<usize> {
+    let taken = std::fs::read_to_string(directory.join("taken")).unwrap_or_default();
+    taken.lines().map(|n| n.parse().unwrap()).collect()
 }
 
 pub(crate) fn file(directory: &Path, n: usize) -> PathBuf {
@@ -110,6 +122,33 @@ impl Life {
             let send = Send::new("friend", format!("text {n}")).keyed(format!("key {n}"));
             let outcome = self.manager.submit(self.session, send).unwrap().await;
             assert!(outcome.is_done(), "{outcome:?}");
+        }
+    }
+
+    /// Has some in its queue all the time; what an earlier victim left is there too.
+    async fn keep(&self, from: usize, to: usize) {
+        let mut under_way = VecDeque::new();
+        for n in from..to {
+            let send = Send::new("friend", format!("text {n}"));
+            let kept = self.manager.submit_kept(self.session, format!("key {n}"), send).await;
+            append(&self.directory.join("taken"), &n.to_string()).unwrap();
+            match kept.unwrap() {
+                Kept::Waiting(ticket) => under_way.push_back(ticket),
+                Kept::Ended { outcome, .. } => assert!(outcome.is_done(), "{outcome:?}"),
+            }
+            if under_way.len() > 5 {
+                let outcome = under_way.pop_front().unwrap().await;
+                assert!(outcome.is_done(), "{outcome:?}");
+            }
+        }
+        let begin = Instant::now();
+        let waits = async || {
+            let kept = self.store.operations("a").await.unwrap();
+            kept.iter().any(|operation| operation.state == OperationState::Waiting)
+        };
+        while waits().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(begin.elapsed() < Duration::from_secs(30), "something is not done");
         }
     }
 
