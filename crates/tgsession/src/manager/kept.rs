@@ -18,7 +18,7 @@ impl Manager {
     /// ([`Send::keyed`](crate::Send::keyed)).
     ///
     /// ```no_run
-    /// use tgsession::{Kept, Manager, Outcome, Send, SessionId};
+    /// use tgsession::{Kept, Manager, Send, SessionId};
     ///
     /// # async fn run(manager: Manager, session: SessionId) -> Result<(), Box<dyn std::error::Error>> {
     /// let letter = Send::new("@friend", "The autumn letter is out.");

@@ -114,7 +114,7 @@ impl InHand {
 }
 
 impl Hand {
-    fn is_at(&self, stage: Stage) {
+    fn set(&self, stage: Stage) {
         self.stage.send_replace(stage);
     }
 }
@@ -301,7 +301,7 @@ impl<O: Keepable> Way<O> {
     /// Puts it into the queue.
     fn put(self, hand: &Hand) -> Ticket<O::Output> {
         let Self { core, notes, number, load, operation, .. } = self;
-        hand.is_at(Stage::Waiting);
+        hand.set(Stage::Waiting);
         queue(&core, &notes, number, load, operation)
     }
 
@@ -325,7 +325,7 @@ async fn write<T: DeserializeOwned>(
     // One that waits, and that nobody had in hand, is taken up.
     let Some(ended) = found.ended else { return Ok(None) };
     let known = kept(&ended);
-    hand.is_at(Stage::Ended(ended));
+    hand.set(Stage::Ended(ended));
     known.map(Some).ok_or_else(|| KeepRefusal::Store(lease.damaged(&row.key)))
 }
 
@@ -369,7 +369,7 @@ async fn see_through<O: Keepable>(
             // The next process does it again, which comes to nothing: see above.
             error!(key = hand.key, %error, "what became of an operation was not written");
         }
-        hand.is_at(Stage::Ended(ended));
+        hand.set(Stage::Ended(ended));
     }
     outcome
 }
