@@ -45,6 +45,7 @@
 //!   concerns nobody else. A process that is killed hears again, with its store, what it had not handled.
 //! - Each submitted operation gets exactly one [`Outcome`], when all that it held is back.
 //! - A flood wait holds the whole account, and its work is not given to another.
+//! - An operation that is [submitted to be kept](Manager::submit_kept) is done once, whatever becomes of the process.
 //!
 //! # What it will not do
 //!
@@ -72,15 +73,18 @@ pub use hierarchy::{
 pub use id::SessionId;
 pub use limits::{Limits, Pace, PacedCall, Quota, QuotaExceeded};
 pub use manager::{
-    AddError, Balance, BuildError, Builder, GlobalTask, GlobalTaskTable, Manager, MetricsSnapshot,
-    ReconnectError, RemoveError, ShutdownReport, SubmitError, Totals, ViewError,
+    AddError, Balance, BuildError, Builder, GlobalTask, GlobalTaskTable, KeepError, Manager,
+    MetricsSnapshot, ReconnectError, RemoveError, ShutdownReport, SubmitError, Totals, ViewError,
 };
 pub use operation::{
-    Custom, ExportMembers, ExportMessages, Exported, Failure, Format, Kind, Member, Monitor,
-    Monitoring, Operation, Outcome, Post, Send, Sent, Ticket, ToFile,
+    Custom, ExportMembers, ExportMessages, Exported, Failure, Format, Keepable, Kept, KeptTicket,
+    Kind, Member, Monitor, Monitoring, Operation, Outcome, Post, Send, Sent, Ticket, ToFile,
 };
 pub use session::{
     ConnectError, Line, SessionConfig, SessionState, SessionStatus, Stopped, TaskInfo, TaskTable,
 };
-pub use store::{AuditLine, OpenError, Secret, SecretError, Store, StoreError};
+pub use store::{
+    AuditLine, Happened, OpenError, OperationState, Secret, SecretError, Store, StoreError,
+    StoredEvent, StoredOperation,
+};
 pub use telegram::{CallError, Identity, Target};

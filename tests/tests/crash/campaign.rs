@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tgsession::Store;
+use tgsession::{OperationState, Store};
 use tgtest::{Channel, Fault, Method, Telegram, UserId};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -27,7 +27,7 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new() -> Self {
-        let phases = ["pages", "files", "sends", "events", "told"];
+        let phases = ["pages", "files", "sends", "queue", "events", "told"];
         let world = phases.iter().fold(Telegram::builder(), |world, name| world.account(name));
         let telegram = world
             .stranger("friend")
@@ -215,6 +215,32 @@ impl<'a> Campaign<'a> {
         assert_eq!(counts, expected, "each message once");
         let found = format!("{messages} messages, each delivered once");
         Killed { of: "sends", kills: self.kills, found }
+    }
+
+    /// While one message after the other is taken to be kept, sent, and ended; some are sent by processes that were not
+    /// asked for them.
+    pub(crate) async fn queue(mut self) -> Killed {
+        for _ in 0..self.kills {
+            let taken = victim::taken(self.directory.path()).len();
+            self.kill_within(taken, Duration::from_millis(120)).await;
+        }
+        let taken = victim::taken(self.directory.path());
+        self.finish("queue", taken.len(), taken.len() + 1).await;
+        let mut counts = HashMap::new();
+        self.texts().into_iter().for_each(|text| *counts.entry(text).or_insert(0) += 1);
+        for n in taken {
+            assert_eq!(counts.get(&format!("text {n}")), Some(&1), "it was taken");
+        }
+        // One more each time may have been taken, and its victim killed before it could say so.
+        assert!(counts.values().all(|n| *n == 1), "each message once: {counts:?}");
+        let store = self.store().await;
+        let kept = store.operations("a0").await.unwrap();
+        let is_done = |state: &OperationState| matches!(state, OperationState::Done { .. });
+        assert!(kept.iter().all(|operation| is_done(&operation.state)), "{kept:?}");
+        assert_eq!(kept.len(), counts.len(), "each is listed");
+        store.close().await.unwrap();
+        let found = format!("{} messages that were taken, each delivered once", kept.len());
+        Killed { of: "operations that are kept", kills: self.kills, found }
     }
 
     fn texts(&self) -> Vec<String> {

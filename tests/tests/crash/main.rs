@@ -30,14 +30,15 @@ async fn a_killed_process_loses_nothing_and_repeats_nothing() {
     println!("CRASH_SEED={seed}");
     let scene = Scene::new().await;
     let campaign = |phase| Campaign::new(&scene, phase, kills, seed);
-    let (pages, files, sends, events, told) = tokio::join!(
+    let (pages, files, sends, queue, events, told) = tokio::join!(
         async { campaign("pages").await.pages().await },
         async { campaign("files").await.files().await },
         async { campaign("sends").await.sends().await },
+        async { campaign("queue").await.queue().await },
         async { campaign("events").await.events().await },
         async { campaign("told").await.told().await },
     );
-    let phases = [pages, files, sends, events, told];
+    let phases = [pages, files, sends, queue, events, told];
     for phase in &phases {
         println!("killed {:3} times in the middle of {}: {}", phase.kills, phase.of, phase.found);
         assert!(phase.kills >= kills, "{} was killed too rarely", phase.of);

@@ -1,12 +1,13 @@
 //! What is killed: a process that has the store of an account and does one thing.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use tgsession::{
-    CallError, ExportMessages, Exported, Failure, Format, Limits, Monitor, Outcome, Send,
+    CallError, ExportMessages, Exported, Failure, Format, Kept, Limits, Monitor, Outcome, Send,
+    Sent,
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -59,6 +60,7 @@ pub(crate) async fn live(orders: Orders) {
         "pages" => life.export("room", from, to).await,
         "files" => life.export("small", from, to).await,
         "sends" => life.send(from, to).await,
+        "queue" => life.keep(from, to).await,
         "events" => life.listen(to).await,
         "told" => life.be_told().await,
         "look" => life.look().await,
@@ -73,12 +75,16 @@ fn write_down(path: PathBuf, tell: mpsc::UnboundedSender<String>) -> Monitor {
         let (path, tell) = (path.clone(), tell.clone());
         async move {
             let Some(message) = event.message() else { return Ok(()) };
-            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-            file.write_all(format!("{}\n", message.text()).as_bytes())?;
+            append(&path, message.text())?;
             tell.send(message.text().to_owned())?;
             Ok(())
         }
     })
+}
+
+fn append(path: &Path, line: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(format!("{line}\n").as_bytes())
 }
 
 /// The store of the account, as parent and victim open it.
@@ -89,6 +95,12 @@ pub(crate) fn store(directory: &Path) -> PathBuf {
 /// Where it is written what was heard.
 pub(crate) fn heard(directory: &Path) -> PathBuf {
     directory.join("heard")
+}
+
+/// The operations of which a victim was told that they are kept.
+pub(crate) fn taken(directory: &Path) -> Vec<usize> {
+    let taken = std::fs::read_to_string(directory.join("taken")).unwrap_or_default();
+    taken.lines().map(|n| n.parse().unwrap()).collect()
 }
 
 /// The file of an export.
@@ -119,6 +131,28 @@ impl Life {
             let outcome = self.process.submit(send).await;
             assert!(outcome.is_done(), "{outcome:?}");
         }
+    }
+
+    /// Has some in its queue all the time; what an earlier victim left is there too.
+    async fn keep(&self, from: usize, to: usize) {
+        let mut under_way = VecDeque::new();
+        for n in from..to {
+            under_way.push_back(self.keep_one(n).await);
+            append(&self.directory.join("taken"), &n.to_string()).unwrap();
+            if under_way.len() > 5 {
+                assert_done(under_way.pop_front().unwrap()).await;
+            }
+        }
+        // Those of the victims before, too.
+        for n in 0..to {
+            assert_done(self.keep_one(n).await).await;
+        }
+    }
+
+    async fn keep_one(&self, n: usize) -> Kept<Sent> {
+        let Process { manager, session, .. } = &self.process;
+        let send = Send::new("friend", format!("text {n}"));
+        manager.submit_kept(*session, format!("key {n}"), send).await.unwrap()
     }
 
     /// Until so many lines are written down, with those of the victims before.
@@ -158,4 +192,12 @@ impl Life {
         self.process.end().await;
         say("done");
     }
+}
+
+async fn assert_done(kept: Kept<Sent>) {
+    let outcome = match kept {
+        Kept::Waiting(ticket) => ticket.await,
+        Kept::Ended { outcome, .. } => outcome,
+    };
+    assert!(outcome.is_done(), "{outcome:?}");
 }

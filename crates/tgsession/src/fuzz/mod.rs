@@ -19,9 +19,10 @@ const STACK: usize = 64 << 20;
 
 /// The targets, and how many of a thousand cases each has. The last of the thousand goes over TCP, in `frames` of
 /// the workspace's tests.
-const TARGETS: [(&str, u64); 16] = [
-    ("facts", 300),
-    ("audit lines", 40),
+const TARGETS: [(&str, u64); 17] = [
+    ("facts", 280),
+    ("events", 40),
+    ("kept operations", 20),
     ("sealed facts", 29),
     ("files of a store", 1),
     ("checkpoints", 60),

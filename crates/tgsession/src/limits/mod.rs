@@ -19,8 +19,8 @@ use std::sync::Arc;
 pub(crate) use clock::Clock;
 pub(crate) use pace::Paces;
 pub use pace::{Pace, PacedCall};
+pub(crate) use quota::{Notice, Quotas, Reserved, Tell, Used};
 pub use quota::{Quota, QuotaExceeded};
-pub(crate) use quota::{Quotas, Reserved, Settled, Used};
 pub(crate) use slow::SlowChats;
 
 /// The limits that each account of a manager keeps to, beside those of Telegram. Those of [`default`](Self::default)
@@ -90,10 +90,10 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
-    pub(crate) fn new(limits: &Limits, used: Used, settled: Settled) -> Self {
+    pub(crate) fn new(limits: &Limits, used: Used, tell: Tell) -> Self {
         Self {
             paces: Paces::new(&limits.paces),
-            quotas: Arc::new(Quotas::new(limits.quotas, used, Clock::new(), settled)),
+            quotas: Arc::new(Quotas::new(limits.quotas, used, Clock::new(), tell)),
             slow: SlowChats::default(),
         }
     }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use super::Clock;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Something of which an account does only so much in a day (of UTC).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Quota {
     /// Messages that exports read.
@@ -87,12 +88,22 @@ pub(crate) struct Quotas {
     limits: [Option<u32>; Quota::ALL.len()],
     clock: Clock,
     used: watch::Sender<Used>,
-    /// Told when something was given back.
-    settled: Settled,
+    /// The day of which it was told last that a quota is used up.
+    used_up: [AtomicU64; Quota::ALL.len()],
+    tell: Tell,
+}
+
+/// What concerns the account beside whoever asked.
+#[derive(Debug)]
+pub(crate) enum Notice<'a> {
+    /// Something was given back.
+    GivenBack,
+    /// What a day allows is used up: told once a day.
+    UsedUp(&'a QuotaExceeded),
 }
 
 /// Whom to tell.
-pub(crate) type Settled = Box<dyn Fn() + Send + Sync>;
+pub(crate) type Tell = Box<dyn Fn(Notice<'_>) + Send + Sync>;
 
 /// A part of the day that is reserved. What is left of it when this is dropped is given back.
 #[derive(Debug)]
@@ -131,9 +142,9 @@ impl Quotas {
         limits: [Option<u32>; Quota::ALL.len()],
         used: Used,
         clock: Clock,
-        settled: Settled,
+        tell: Tell,
     ) -> Self {
-        Self { limits, clock, used: watch::Sender::new(used), settled }
+        Self { limits, clock, used: watch::Sender::new(used), used_up: Default::default(), tell }
     }
 
     /// What was used so far, to be kept.
@@ -183,7 +194,7 @@ impl Quotas {
     /// Gives back a chat from which nothing was read.
     pub(crate) fn release_chat(&self, chat: i64) {
         self.used.send_modify(|used| used.chats.retain(|known| *known != chat));
-        (self.settled)();
+        (self.tell)(Notice::GivenBack);
     }
 
     /// Gives back what was reserved on a day and not used. What was reserved on another one is over.
@@ -201,7 +212,7 @@ impl Quotas {
                 Quota::ChatsExported => {}
             }
         });
-        (self.settled)();
+        (self.tell)(Notice::GivenBack);
     }
 
     fn today(&self) -> u64 {
@@ -224,11 +235,18 @@ impl Quotas {
             used.day = today;
             taken = take(used, limit);
         });
-        taken.map(|taken| (taken, today)).ok_or_else(|| QuotaExceeded {
-            quota,
-            limit: limit.unwrap_or(u32::MAX),
-            renewed_in: DAY * (today + 1) as u32 - self.clock.now().min(DAY * (today + 1) as u32),
-        })
+        taken.map(|taken| (taken, today)).ok_or_else(|| self.exceeded(quota, limit, today))
+    }
+
+    fn exceeded(&self, quota: Quota, limit: Option<u32>, today: u64) -> QuotaExceeded {
+        let limit = limit.unwrap_or(u32::MAX);
+        let tomorrow = DAY * (today + 1) as u32;
+        let renewed_in = tomorrow - self.clock.now().min(tomorrow);
+        let exceeded = QuotaExceeded { quota, limit, renewed_in };
+        if self.used_up[quota as usize].swap(today, Ordering::Relaxed) != today {
+            (self.tell)(Notice::UsedUp(&exceeded));
+        }
+        exceeded
     }
 }
 
@@ -251,7 +269,7 @@ mod tests {
     use super::*;
 
     fn quotas(used: Used) -> Arc<Quotas> {
-        Arc::new(Quotas::new([Some(500), Some(2), Some(1)], used, Clock::new(), Box::new(|| {})))
+        Arc::new(Quotas::new([Some(500), Some(2), Some(1)], used, Clock::new(), Box::new(|_| {})))
     }
 
     /// Reserves, and uses all of it.
@@ -316,6 +334,29 @@ mod tests {
     fn the_rest_of_the_day_is_told_as_people_tell_it() {
         let told = [0, 1, 60, 3599, 3600, 20_742].map(|secs| in_words(Duration::from_secs(secs)));
         assert_eq!(told, ["0 min", "1 min", "1 min", "1 h 0 min", "1 h 0 min", "5 h 46 min"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_a_quota_is_used_up_is_told_once_a_day() {
+        let told = Arc::<AtomicU64>::default();
+        let counts = Arc::clone(&told);
+        let tell: Tell = Box::new(move |notice| match notice {
+            Notice::UsedUp(exceeded) => {
+                assert_eq!((exceeded.quota, exceeded.limit), (Quota::Sends, 1));
+                counts.fetch_add(1, Ordering::Relaxed);
+            }
+            Notice::GivenBack => {}
+        });
+        let limits = [None, None, Some(1)];
+        let quotas = Arc::new(Quotas::new(limits, Used::default(), Clock::new(), tell));
+        for day in 1..=2 {
+            quotas.reserve_send().unwrap().spend(1);
+            for _ in 0..3 {
+                quotas.reserve_send().unwrap_err();
+                assert_eq!(told.load(Ordering::Relaxed), day);
+            }
+            tokio::time::advance(DAY).await;
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::id::SessionId;
 use crate::session::{ConnectError, SessionState, Stopped};
+use crate::store::StoreError;
 use crate::telegram::CallError;
 
 /// Why a session was not added.
@@ -20,6 +21,9 @@ pub enum AddError {
     /// A session with the same key is there: two connections with one key lose it.
     #[error("session {0} has the same key: remove it first, or sign in once more for another key")]
     AlreadyAdded(SessionId),
+    /// The store that it comes from does not give it any more.
+    #[error("the session was not added: its store could not be used")]
+    Store(#[from] StoreError),
     /// The manager takes no more sessions.
     #[error("the manager is shutting down")]
     ShuttingDown,
@@ -85,4 +89,22 @@ pub enum SubmitError {
         /// How many wait.
         depth: usize,
     },
+}
+
+/// Why an operation was not taken to be kept.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum KeepError {
+    /// The session has no store.
+    #[error("session {0} has no store to keep operations in: add it with SessionConfig::stored")]
+    NoStore(SessionId),
+    /// Its key is that of another one.
+    #[error("the key {0:?} was used for another operation")]
+    OtherOperation(String),
+    /// The session does not take it.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// It could not be written down.
+    #[error("the operation could not be written down")]
+    Store(#[from] StoreError),
 }

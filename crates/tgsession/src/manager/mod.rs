@@ -6,6 +6,7 @@
 mod balance;
 mod builder;
 mod errors;
+mod kept;
 mod metrics;
 mod registry;
 mod shutdown;
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 pub use balance::Balance;
 pub use builder::{BuildError, Builder};
-pub use errors::{AddError, ReconnectError, RemoveError, SubmitError};
+pub use errors::{AddError, KeepError, ReconnectError, RemoveError, SubmitError};
 use metrics::Metrics;
 pub use metrics::{MetricsSnapshot, Totals};
 use registry::Registry;
@@ -78,10 +79,12 @@ impl Manager {
         Builder::default()
     }
 
-    /// Connects an account and adds it.
+    /// Connects an account and adds it. One that is stored goes on with the operations that it
+    /// [keeps](Self::submit_kept).
     ///
     /// # Errors
-    /// If Telegram does not let it in, a lock is not free in time, or the manager is shutting down.
+    /// If Telegram does not let it in, a lock is not free in time, its store does not give it any more, or the manager
+    /// is shutting down.
     ///
     /// # Cancel safety
     /// Dropped before it returns, it hangs up, and leaves no connection and no entry behind. That takes a moment,
@@ -100,8 +103,10 @@ impl Manager {
     }
 
     /// No lock is held while Telegram is asked, and none while another of the same level is.
-    async fn add(&self, config: SessionConfig) -> Result<SessionId, AddError> {
+    async fn add(&self, mut config: SessionConfig) -> Result<SessionId, AddError> {
         let inner = &self.0;
+        config.renew().await?;
+        let left = config.take_left();
         let id = SessionId(inner.next_id.fetch_add(1, Ordering::Relaxed));
         let tasks = TaskTracker::new();
         let entry = inner.tasks.enter(id, &config, tasks.clone()).await?;
@@ -115,6 +120,7 @@ impl Manager {
             }
         };
         inner.metrics.change(|totals| totals.added += 1).await?;
+        session.take_up(left);
         inner.registry.insert(session);
         entry.keep();
         Ok(id)
@@ -243,9 +249,12 @@ fn submitted<T>(
     session: &Session,
     submitted: Result<Ticket<T>, SubmitRefusal>,
 ) -> Result<Ticket<T>, SubmitError> {
-    let id = session.core.id;
-    submitted.map_err(|refusal| match refusal {
-        SubmitRefusal::Full { depth } => SubmitError::QueueFull { session: id, depth },
-        SubmitRefusal::State(state) => SubmitError::NotConnected { session: id, state },
-    })
+    submitted.map_err(|refusal| refused(session.core.id, refusal))
+}
+
+fn refused(session: SessionId, refusal: SubmitRefusal) -> SubmitError {
+    match refusal {
+        SubmitRefusal::Full { depth } => SubmitError::QueueFull { session, depth },
+        SubmitRefusal::State(state) => SubmitError::NotConnected { session, state },
+    }
 }

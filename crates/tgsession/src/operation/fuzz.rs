@@ -3,16 +3,20 @@
 use std::collections::HashSet;
 
 use grammers_client::tl;
+use grammers_session::types::{PeerAuth, PeerId, PeerRef};
 use tl::{Deserializable, enums};
 
 use super::export::{
     Checkpoint, Cursor, Export, ExportMembers, ExportMessages, FileId, Format, History, Source,
     may_export,
 };
+use super::keep::{Recipe, Restored, Written as _};
 use super::record::Written;
+use super::{Keepable, Send};
 use crate::fuzz::frames::{self, changed};
 use crate::fuzz::{Case, Random, json, run};
 use crate::store::{Entry, Fact, parse};
+use crate::telegram::Target;
 
 /// A page as exports ask for it.
 const PAGE: u32 = 100;
@@ -139,5 +143,36 @@ fn whatever_a_record_of_a_send_says_it_is_refused_or_a_record() {
         let again: Written = parse(&again).expect("what was read can be written and read");
         assert_eq!((again.key, again.random_id), (written.key, written.random_id));
         Case::Accepted
+    });
+}
+
+fn recipe(random: &mut Random) -> Vec<u8> {
+    let id = random.pick(&[PeerId::channel(5001), PeerId::user(1), Some(PeerId::self_user())]);
+    let peer = PeerRef { id: id.expect("it is one"), auth: PeerAuth::from_hash(random.number()) };
+    let to = if random.one_in(2) { Target::from("friend") } else { Target::Peer(peer) };
+    let recipe = match random.below(3) {
+        0 => Send::new(to, "Noon.").keep("a key"),
+        1 => ExportMessages::again(to, random.next()).to_file("/tmp/a", Format::Csv).keep("a key"),
+        _ => ExportMembers::of(to).to_file("/tmp/b", Format::JsonLines).keep("a key"),
+    };
+    recipe.written().to_string().into_bytes()
+}
+
+/// As a session does that goes on with it.
+fn take_up(mut operation: impl Keepable) {
+    let _ = (operation.what(), operation.keep("a key"), operation.terms());
+}
+
+#[test]
+fn whatever_is_kept_it_is_refused_or_an_operation() {
+    run("kept operations", |random| {
+        let (mut value, other) = (recipe(random), recipe(random));
+        json::change(random, &mut value, &other);
+        let made = parse(&value).and_then(Recipe::read).and_then(Recipe::make);
+        Case::of(made.map(|made| match made {
+            Restored::Send(send) => take_up(send),
+            Restored::Messages(export) => take_up(export),
+            Restored::Members(export) => take_up(export),
+        }))
     });
 }

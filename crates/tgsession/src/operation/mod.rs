@@ -13,11 +13,16 @@
 //! timeout of the operation, and holds nothing. An export gives its permit back every 2 s, between two pages,
 //! and queues again: so whatever else there is to do waits for one turn, and not for all of them. In all an export
 //! takes as long as its pages do.
+//!
+//! Messages and exports into files are [`Keepable`]: they can be written down before they are done, and are done
+//! once, whatever becomes of the process. See [`Manager::submit_kept`](crate::Manager::submit_kept).
 
 mod custom;
 mod export;
 #[cfg(test)]
 mod fuzz;
+mod keep;
+mod kept;
 mod kind;
 mod monitor;
 mod outcome;
@@ -33,6 +38,9 @@ use grammers_session::types::PeerRef;
 
 pub use custom::Custom;
 pub use export::{ExportMembers, ExportMessages, Exported, Format, Member, Post, ToFile};
+pub use keep::Keepable;
+pub(crate) use keep::{Recipe, Restored, ended, recalled};
+pub use kept::{Kept, KeptTicket};
 pub use kind::Kind;
 pub(crate) use kind::{Lane, Terms};
 pub use monitor::{Monitor, Monitoring};

@@ -82,6 +82,9 @@ pub enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// It was told to somebody else, perhaps in an earlier process: here are the words of it.
+    #[error("{0}")]
+    Recorded(String),
     /// It was stopped in the middle.
     #[error("it was stopped in the middle: {0}")]
     Interrupted(&'static str),

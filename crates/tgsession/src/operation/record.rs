@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tracing::error;
 
 use super::Stop;
-use crate::store::{Book, Entry, Fact};
+use crate::store::{Book, Entry, Fact, number_of};
 use crate::telegram::{CallError, Target};
 
 /// The record of a message.
@@ -47,6 +47,10 @@ impl Record {
         digest.update(to);
         digest.update(text);
         Self { key, digest: digest.finalize().into(), state: State::Unknown }
+    }
+
+    pub(super) fn key(&self) -> &str {
+        &self.key
     }
 
     /// Looks for what an earlier submission wrote: true if it had begun. Its number is the message's then.
@@ -101,7 +105,7 @@ impl Record {
         if let State::Stored(written) = &mut self.state {
             written.sent = true;
         }
-        if let Err(error) = book.write(&[self.fact()]).await {
+        if let Err(error) = book.write(vec![self.fact()]).await {
             error!(key = self.key, %error, "that a message was sent was not written");
         }
     }
@@ -109,13 +113,12 @@ impl Record {
     /// It was refused, and nothing of it was sent before.
     pub(super) async fn forget(&mut self, book: &Book) {
         self.state = State::Unknown;
-        if let Err(error) = book.write(&[self.fact()]).await {
+        if let Err(error) = book.write(vec![self.fact()]).await {
             error!(key = self.key, %error, "that a message was refused was not written");
         }
     }
 
     fn entry(&self) -> Entry {
-        let [a, b, c, d, e, f, g, h, ..] = Sha256::digest(&self.key).0;
-        Entry::Sent(i64::from_le_bytes([a, b, c, d, e, f, g, h]))
+        Entry::Sent(number_of(&self.key))
     }
 }

@@ -2,7 +2,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use grammers_client::tl;
 use grammers_session::types::PeerRef;
+use serde::{Deserialize, Serialize};
 
+use super::keep::{Recipe, Written};
 use super::record::Record;
 use super::{Context, Kind, Stop, Terms, Work};
 use crate::limits::{PacedCall, Reserved};
@@ -27,7 +29,7 @@ pub struct Send {
 }
 
 /// A message that Telegram has accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Sent {
     /// Whether an earlier attempt had delivered it, whose answer was lost.
@@ -54,7 +56,7 @@ impl Send {
     /// Where the process is killed after Telegram has accepted the message and before that is written, the next one
     /// sends it again with the number by which Telegram recognises it, for as long as it remembers it.
     ///
-    /// It takes a session of a [`Store`](crate::Store).
+    /// It takes a session of a [`Store`](crate::Store), which forgets a key ninety days after it was used.
     ///
     /// ```
     /// use tgsession::Send;
@@ -81,7 +83,7 @@ impl Send {
             let reserved = context.allowance.quotas.reserve_send()?;
             let mut facts = vec![Fact::used(&context.allowance.quotas.used())];
             facts.extend(self.record.as_ref().map(Record::fact));
-            context.book.write(&facts).await?;
+            context.book.write(facts).await?;
             self.reserved = Some(reserved);
             if let Some(record) = &mut self.record {
                 record.is_stored();
@@ -155,6 +157,28 @@ impl Send {
             allow_paid_stars: None,
             suggested_post: None,
             rich_message: None,
+        }
+    }
+}
+
+/// That it was sent and that it has ended need not be written together: whoever does it again finds its record.
+impl Written for Send {
+    fn what(&self) -> String {
+        format!("a message to {}", self.to)
+    }
+
+    /// Without a key of its own it is sent under that of the operation.
+    fn keep(&mut self, key: &str) -> Recipe {
+        let record =
+            self.record.get_or_insert_with(|| Record::new(key.to_owned(), &self.to, &self.text));
+        let key = record.key().to_owned();
+        Recipe::Send { key, to: (&self.to).into(), text: self.text.clone() }
+    }
+
+    fn say(sent: &Sent) -> String {
+        match sent.by_earlier_attempt {
+            true => "delivered by an earlier attempt".to_owned(),
+            false => "delivered".to_owned(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a session is made of.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use grammers_session::SessionData;
@@ -8,10 +9,11 @@ use grammers_session::types::UpdatesState;
 use tokio::sync::mpsc;
 
 use super::keeper::Keeper;
+use super::kept::Left;
 use crate::limits::Limits;
 use crate::operation::Monitor;
 use crate::retry::Kinds;
-use crate::store::{Account, Held, Lease, Store, StoreError};
+use crate::store::{Account, Held, Lease, Store, StoreError, StoredEvent};
 use crate::telegram::{Changes, Credentials};
 
 /// An account to add to a manager.
@@ -27,9 +29,12 @@ pub struct SessionConfig {
     pub(super) position: UpdatesState,
     pub(crate) monitors: Vec<Monitor>,
     pub(super) keeper: Option<Keeper>,
-    pub(super) book: Option<(Store, String)>,
+    /// To the keeper: what happens.
+    pub(super) log: Option<mpsc::UnboundedSender<StoredEvent>>,
     /// Its name in the store is its own.
-    pub(super) lease: Option<Lease>,
+    pub(super) lease: Option<Arc<Lease>>,
+    /// The operations that the last process left.
+    pub(super) left: Vec<Left>,
 }
 
 impl SessionConfig {
@@ -45,32 +50,59 @@ impl SessionConfig {
             position: UpdatesState::default(),
             monitors: Vec::new(),
             keeper: None,
-            book: None,
+            log: None,
             lease: None,
+            left: Vec::new(),
         }
     }
 
     /// An account that a store has, which is told of whatever changes: new keys, where the updates stand, what
-    /// holds the account. Its label is its name in the store.
+    /// holds the account. Its label is its name in the store. The operations that it
+    /// [keeps](crate::Manager::submit_kept) go on once it is added; what became of those that ended thirty days ago,
+    /// and the keys of messages that were sent ninety days ago, are forgotten here.
     ///
     /// # Errors
     /// If the store has none of this name, somebody has it already, or what there is was changed by something else.
     ///
     /// # Cancel safety
-    /// Dropped before it returns, it leaves the session for the next who asks for it.
+    /// Dropped before it returns, it leaves the session for the next who asks for it, in a moment.
     pub async fn stored(store: &Store, name: &str) -> Result<Self, StoreError> {
         // First: what is read under it is what its last user left.
-        let lease = Some(store.lease(name)?);
+        let lease = Arc::new(store.lease(name).await?);
         let Account { session, api_id, held } = store.load(name).await?;
+        lease.prune().await?;
+        let left = lease.claim().await?.into_iter().map(|kept| Left::read(kept, &lease));
+        let left = left.collect::<Result<_, _>>()?;
         let (changes, inbox) = mpsc::unbounded_channel();
+        let (log, events) = mpsc::unbounded_channel();
+        let keeper = Some(Keeper::new(Arc::clone(&lease), inbox, events));
         let position = session.updates_state.clone();
         let credentials = Credentials::new(session, api_id, Some(changes.clone()));
-        let keeper = Keeper::new(store.clone(), name.to_owned(), inbox);
-        let label = name.to_owned();
-        let (changes, keeper) = (Some(changes), Some(keeper));
-        let book = Some((store.clone(), name.to_owned()));
-        let monitors = Vec::new();
-        Ok(Self { label, credentials, held, changes, position, monitors, keeper, book, lease })
+        Ok(Self {
+            label: name.to_owned(),
+            credentials,
+            held,
+            changes: Some(changes),
+            position,
+            monitors: Vec::new(),
+            keeper,
+            log: Some(log),
+            lease: Some(lease),
+            left,
+        })
+    }
+
+    /// The operations that the last process left, for when the session can do them.
+    pub(crate) fn take_left(&mut self) -> Vec<Left> {
+        std::mem::take(&mut self.left)
+    }
+
+    /// Asks the store, if there is one, whether the session is still this one's: it may have been a while.
+    pub(crate) async fn renew(&self) -> Result<(), StoreError> {
+        match &self.lease {
+            Some(lease) => lease.renew().await,
+            None => Ok(()),
+        }
     }
 
     /// Listens from the first event on, with those that were missed while nobody did. A monitor that is

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
+use super::kept::InHand;
 use super::latches;
 use super::live::Live;
 use super::position::Position;
@@ -28,9 +29,9 @@ use super::tasks::Tasks;
 use crate::events::{Event, Handlers, Joining};
 use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
-use crate::limits::Allowance;
+use crate::limits::{Allowance, Notice};
 use crate::operation::{Kind, Lane};
-use crate::store::{Book, Lease, Topic};
+use crate::store::{Book, Happened, StoredEvent, Topic};
 use crate::telegram::{Changes, Credentials, Identity};
 
 /// How long the answer to an operation waits for what it taught to be written.
@@ -96,13 +97,13 @@ pub(crate) struct Core {
     pub(super) restricted: watch::Sender<Option<String>>,
     /// To the keeper, if there is a store.
     changes: Option<Changes>,
+    /// The same, of what happens.
+    log: Option<mpsc::UnboundedSender<StoredEvent>>,
     /// The keeper has written the last change, or there is none.
     pub(crate) kept: CancellationToken,
     /// How many urgent changes there were, and how many of them are written.
     noted: AtomicU64,
     written: watch::Sender<u64>,
-    /// Until the last task of the session has ended, nobody else uses its key.
-    _lease: Option<Lease>,
     /// To the dispatcher.
     events: mpsc::Sender<Arc<Event>>,
     pub(super) position: Position,
@@ -118,7 +119,10 @@ pub(crate) struct Core {
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) counts: Counts,
     pub(super) allowance: Arc<Allowance>,
+    /// With the lease of a session that is stored: until its last task has ended, nobody else uses its key.
     pub(super) book: Book,
+    /// The operations that the store keeps and that have not ended.
+    pub(super) in_hand: Arc<InHand>,
     /// The operation of each lane that had its locks last, as its number and one.
     started: [AtomicU64; Lane::ALL.len()],
     /// Whether an exclusive operation has its permit and runs.
@@ -149,22 +153,18 @@ impl Core {
         tracker: TaskTracker,
     ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
         let SessionConfig {
-            label,
-            credentials,
-            held,
-            changes,
-            position,
-            monitors,
-            book,
-            lease,
-            ..
+            label, credentials, held, changes, position, monitors, log, lease, ..
         } = config;
         let (handlers, joining) = Handlers::new(id, settings.lock_timeout);
         for monitor in monitors {
             handlers.add(monitor.into_handler());
         }
-        let told = changes.clone();
-        let settled = Box::new(move || {
+        let (told, logged) = (changes.clone(), log.clone());
+        let tell = Box::new(move |notice: Notice<'_>| {
+            if let (Notice::UsedUp(exceeded), Some(log)) = (notice, &logged) {
+                let (quota, limit) = (exceeded.quota, exceeded.limit);
+                let _ = log.send(StoredEvent::now(Happened::QuotaUsedUp { quota, limit }));
+            }
             if let Some(changes) = &told {
                 // Gone only once the session has stopped.
                 let _ = changes.send(Topic::Used);
@@ -178,10 +178,10 @@ impl Core {
             lost: OnceCell::new(),
             restricted: watch::Sender::new(held.restricted),
             changes,
+            log,
             kept: CancellationToken::new(),
             noted: AtomicU64::new(0),
             written: watch::Sender::new(0),
-            _lease: lease,
             key_lost: Signal::default(),
             events,
             position: Position::new(position),
@@ -192,8 +192,9 @@ impl Core {
             line: Arc::default(),
             tasks: Tasks::new(id, settings.lock_timeout, tracker),
             handlers: Arc::new(handlers),
-            allowance: Arc::new(Allowance::new(&settings.limits, held.used, settled)),
-            book: Book::new(book),
+            allowance: Arc::new(Allowance::new(&settings.limits, held.used, tell)),
+            book: Book::new(lease),
+            in_hand: Arc::default(),
             settings,
             counts: Counts::default(),
             started: Default::default(),
@@ -246,6 +247,14 @@ impl Core {
             // Sent first: who counts it as noted finds it in the channel. Gone only once the session has stopped.
             let _ = changes.send(topic);
             self.noted.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Has the keeper write what happened with the next change: to be followed by one.
+    pub(super) fn log(&self, what: Happened) {
+        if let Some(log) = &self.log {
+            // Gone only once the session has stopped.
+            let _ = log.send(StoredEvent::now(what));
         }
     }
 

@@ -66,7 +66,7 @@ fn wait(until: Option<SystemTime>) {
 
 /// Goes on with a day of which this was used.
 fn spend(used: Used, random: &mut Random) {
-    let quotas = Allowance::new(&Limits::default(), used, Box::new(|| {})).quotas;
+    let quotas = Allowance::new(&Limits::default(), used, Box::new(|_| {})).quotas;
     for _ in 0..4 {
         let n = random.number();
         let reserved = match random.below(3) {

@@ -23,7 +23,7 @@ pub(crate) struct Job {
     pub(crate) since: Instant,
     /// Not to be started before.
     pub(crate) not_before: Instant,
-    /// It was started before, and goes on.
+    /// It was started before, and goes on; or the store keeps it. It does not expire.
     pub(crate) had_turn: bool,
     /// It had its permit when the session was busy: the session waits for it next time.
     pub(crate) passed_over: bool,

@@ -2,8 +2,8 @@
 //!
 //! Changes are collected for a moment and written together, as each update brings some; but a key, a loss or a
 //! limit at once, and the operation that taught it is answered after that. A change names what has changed, and its
-//! value is read when it is written: so any number of changes of one thing is one write. What could not be written is
-//! tried again.
+//! value is read when it is written: so any number of changes of one thing is one write. What happened is written with
+//! them, each by itself. What could not be written is tried again.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use tracing::error;
 
 use super::core::Core;
-use crate::store::{Fact, Store, Topic};
+use crate::store::{Batch, Fact, Lease, StoredEvent, Topic};
 use crate::telegram::AccountError;
 
 /// How long changes are collected.
@@ -27,15 +27,21 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// A session's place in its store.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    store: Store,
-    name: String,
+    lease: Arc<Lease>,
     inbox: mpsc::UnboundedReceiver<Topic>,
     changed: HashSet<Topic>,
+    /// What happened; whoever says so says after that that something has changed.
+    log: mpsc::UnboundedReceiver<StoredEvent>,
+    happened: Vec<StoredEvent>,
 }
 
 impl Keeper {
-    pub(super) fn new(store: Store, name: String, inbox: mpsc::UnboundedReceiver<Topic>) -> Self {
-        Self { store, name, inbox, changed: HashSet::new() }
+    pub(super) fn new(
+        lease: Arc<Lease>,
+        inbox: mpsc::UnboundedReceiver<Topic>,
+        log: mpsc::UnboundedReceiver<StoredEvent>,
+    ) -> Self {
+        Self { lease, inbox, changed: HashSet::new(), log, happened: Vec::new() }
     }
 
     /// Writes until nothing more will change, and then the rest. Dropped before, it gives the store what there is.
@@ -67,7 +73,10 @@ impl Keeper {
         while let Ok(topic) = self.inbox.try_recv() {
             self.changed.insert(topic);
         }
-        if self.changed.is_empty() {
+        while let Ok(event) = self.log.try_recv() {
+            self.happened.push(event);
+        }
+        if self.changed.is_empty() && self.happened.is_empty() {
             return true;
         }
         let used = core.allowance.quotas.used();
@@ -78,7 +87,9 @@ impl Keeper {
                 return false;
             }
         };
-        match self.store.write(&self.name, &facts).await {
+        // Where this is dropped while it waits, the store has them already.
+        let happened = std::mem::take(&mut self.happened);
+        match self.lease.commit(&Batch::new(facts, happened.clone())).await {
             Ok(()) => {
                 self.changed.clear();
                 // An operation may have written more meanwhile, and this less after it.
@@ -90,6 +101,7 @@ impl Keeper {
             }
             Err(error) => {
                 error!(session = %core.id, %error, "the store was not written");
+                self.happened = happened;
                 false
             }
         }

@@ -8,13 +8,18 @@ use tokio::time::Instant;
 
 use super::core::{Core, Counts};
 use super::state::SessionState;
-use crate::store::Topic;
+use crate::store::{Happened, Topic};
 use crate::telegram::CallError;
+
+/// Flood waits from this on are written down.
+const LONG: Duration = Duration::from_secs(60);
 
 impl Core {
     fn lose_key(&self, name: &str) {
         // The first loss is the one that says why.
-        let _ = self.lost.set(name.to_owned());
+        if self.lost.set(name.to_owned()).is_ok() {
+            self.log(Happened::KeyLost { name: name.to_owned() });
+        }
         self.set_state(SessionState::KeyLost);
         self.changed(Topic::KeyLost);
         self.key_lost.cancel();
@@ -36,6 +41,7 @@ impl Core {
         let before = self.restricted.send_replace(None);
         if let Some(name) = &before {
             tracing::info!(session = %self.id, name, "restriction cleared");
+            self.log(Happened::RestrictionCleared { name: name.clone() });
             self.changed(Topic::Restricted);
         }
         before.is_some()
@@ -55,11 +61,16 @@ impl Core {
                 let until = Instant::now() + *wait;
                 self.blocked_until.send_modify(|blocked| *blocked = (*blocked).max(Some(until)));
                 self.attention.notify_one();
+                if *wait >= LONG {
+                    self.log(Happened::FloodWait { wait: *wait });
+                }
                 self.changed(Topic::Blocked);
             }
             CallError::Restricted { name } => {
                 tracing::error!(session = %self.id, name, "the account is restricted");
-                self.restricted.send_replace(Some(name.clone()));
+                if self.restricted.send_replace(Some(name.clone())).as_ref() != Some(name) {
+                    self.log(Happened::Restricted { name: name.clone() });
+                }
                 self.changed(Topic::Restricted);
             }
             CallError::KeyLost { name } => {

@@ -49,12 +49,12 @@ pub struct Stopped {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) core: Arc<Core>,
-    notes: mpsc::UnboundedSender<Note>,
-    jobs: AtomicU64,
+    pub(super) notes: mpsc::UnboundedSender<Note>,
+    pub(super) jobs: AtomicU64,
 }
 
 /// Why a session did not take an operation.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum SubmitRefusal {
     Full { depth: usize },
     State(SessionState),
@@ -144,6 +144,17 @@ impl Session {
         operation: O,
         load: Load,
     ) -> Result<Ticket<O::Output>, SubmitRefusal> {
+        let number = self.reserve()?;
+        let (job, ticket) = Job::new(number, operation, load, &self.core.attention);
+        if self.notes.send(Note::Submitted(job)).is_err() {
+            self.core.queued.fetch_sub(1, Ordering::Relaxed);
+            return Err(SubmitRefusal::State(SessionState::Stopped));
+        }
+        Ok(ticket)
+    }
+
+    /// Reserves a place in the queue for an operation, and numbers it.
+    pub(super) fn reserve(&self) -> Result<u64, SubmitRefusal> {
         match self.core.state() {
             SessionState::Connected | SessionState::Reconnecting | SessionState::Degraded => {}
             state => return Err(SubmitRefusal::State(state)),
@@ -152,16 +163,10 @@ impl Session {
             self.core.queued.fetch_update(Ordering::SeqCst, Ordering::Relaxed, |depth| {
                 (depth < self.core.settings.queue_capacity).then_some(depth + 1)
             });
-        if let Err(depth) = reserved {
-            return Err(SubmitRefusal::Full { depth });
+        match reserved {
+            Ok(_) => Ok(self.jobs.fetch_add(1, Ordering::Relaxed)),
+            Err(depth) => Err(SubmitRefusal::Full { depth }),
         }
-        let number = self.jobs.fetch_add(1, Ordering::Relaxed);
-        let (job, ticket) = Job::new(number, operation, load, &self.core.attention);
-        if self.notes.send(Note::Submitted(job)).is_err() {
-            self.core.queued.fetch_sub(1, Ordering::Relaxed);
-            return Err(SubmitRefusal::State(SessionState::Stopped));
-        }
-        Ok(ticket)
     }
 
     /// Closes the connection to its end, then opens another. Nothing else may use the session meanwhile. If

@@ -3,8 +3,9 @@
 //! Its tasks are the *io* task of `grammers`, the *pump*, which owns the update stream and only drains it,
 //! the *dispatcher*, which calls handlers, the *health* task, which asks whether the line works and makes it
 //! again, the *runner*, which owns the queue and starts operations, and one for each operation that waits for a
-//! permit or runs; and, where there is a store, the *keeper*, which writes what changes. They share nothing but
-//! ranked locks, atomics and channels. What the session needs of its manager it asks for through [`Admission`].
+//! permit or runs; and, where there is a store, the *keeper*, which writes what changes, and one for each operation
+//! that the store [keeps](kept). They share nothing but ranked locks, atomics and channels. What the session needs of
+//! its manager it asks for through [`Admission`].
 
 mod admission;
 mod attempt;
@@ -15,6 +16,7 @@ pub(crate) mod fuzz;
 mod health;
 mod job;
 mod keeper;
+mod kept;
 mod latches;
 mod lifecycle;
 mod live;
@@ -31,6 +33,7 @@ pub use config::SessionConfig;
 pub(crate) use config::Settings;
 pub(crate) use core::Core;
 pub use core::Line;
+pub(crate) use kept::KeepRefusal;
 pub use lifecycle::{ConnectError, Stopped};
 pub(crate) use lifecycle::{Session, SubmitRefusal};
 pub use state::{SessionState, SessionStatus};

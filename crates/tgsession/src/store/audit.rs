@@ -1,10 +1,10 @@
 //! Who exported what, and when.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Fact};
+use super::events::now;
 
 /// A line of the audit: one for each export that was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,20 +26,11 @@ pub struct AuditLine {
 
 impl AuditLine {
     pub(crate) fn now(by: i64, what: &str, chat: i64, rows: u64, file: Option<String>) -> Self {
-        // Before 1970 there is no time that can be written.
-        let at = SystemTime::now().max(SystemTime::UNIX_EPOCH);
-        Self { at, by, what: what.to_owned(), chat, rows, file }
+        Self { at: now(), by, what: what.to_owned(), chat, rows, file }
     }
 
     pub(super) fn log(&self) {
         let Self { by, what, chat, rows, .. } = self;
         tracing::info!(by, what, chat, rows, "exported");
-    }
-
-    /// Numbered by when: two of one account in one nanosecond there are not, as exports are exclusive.
-    pub(super) fn fact(&self) -> Fact {
-        let since = self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let id = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
-        Fact::new(Entry::Audit(id), self)
     }
 }

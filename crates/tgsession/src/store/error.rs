@@ -74,6 +74,9 @@ pub enum StoreError {
     /// Somebody has the session.
     #[error("{0} in use: remove it from its manager first")]
     InUse(String),
+    /// Somebody else has the session by now: nothing more is written of it here.
+    #[error("the lease of session {0} has ended: add the session again")]
+    LeaseLost(String),
     /// What it has of a session was changed by something else.
     #[error(
         "what the store has of session {session:?} was damaged or changed (fact {fact}): \
@@ -111,4 +114,18 @@ pub enum SecretError {
     /// There is nothing in it.
     #[error("the secret is empty: use at least a few words")]
     Empty,
+    /// The keyring of the system has none of this name, or could not be asked.
+    #[cfg(feature = "keyring")]
+    #[error(
+        "the keyring of the system has no secret of user {user:?} for service {service:?}, or cannot be asked: put one \
+         there (on Linux: secret-tool store --label={service} target default service {service} username {user}), or use another source"
+    )]
+    Keyring {
+        /// For what it is.
+        service: String,
+        /// Whose it is.
+        user: String,
+        /// What the keyring said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }

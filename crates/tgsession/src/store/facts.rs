@@ -6,6 +6,7 @@ use grammers_session::SessionData;
 use grammers_session::types::{DcOption, PeerId, PeerInfo, UpdatesState};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::backend::{FactId, Kinds};
@@ -44,12 +45,16 @@ pub(crate) enum Entry {
     Checkpoint(i64),
     /// What became of a message, by the number of its key.
     Sent(i64),
-    /// What was exported, by when.
-    Audit(i64),
+    /// What happened, by when. Not a fact, but a row of the log: sealed for this place, where it was a fact once.
+    Event(i64),
+    /// An operation that is kept, by the number of its key. A row of the queue, as is the next.
+    Operation(i64),
+    /// What became of it.
+    Outcome(i64),
 }
 
 impl Entry {
-    pub(super) const AUDITS: Kinds = 34..=34;
+    pub(super) const SENT: Kinds = 33..=33;
 }
 
 impl From<Entry> for FactId {
@@ -57,7 +62,9 @@ impl From<Entry> for FactId {
         let (kind, id) = match entry {
             Entry::Checkpoint(id) => (32, id),
             Entry::Sent(id) => (33, id),
-            Entry::Audit(id) => (34, id),
+            Entry::Event(id) => (34, id),
+            Entry::Operation(id) => (35, id),
+            Entry::Outcome(id) => (36, id),
         };
         Self { kind, id }
     }
@@ -93,10 +100,8 @@ struct Home {
 }
 
 impl Fact {
-    /// `value` is made of numbers, text, and lists and maps of them.
     pub(crate) fn new(id: impl Into<FactId>, value: &impl Serialize) -> Self {
-        let json = serde_json::to_vec(value).expect("numbers, text and lists of them are JSON");
-        Self { id: id.into(), value: Some(Zeroizing::new(json)) }
+        Self { id: id.into(), value: Some(written(value)) }
     }
 
     /// That there is nothing of this any more.
@@ -232,6 +237,18 @@ fn channel_id(id: i64) -> Option<PeerId> {
 
 fn in_range(id: i64) -> Option<i64> {
     (1..=i64::from(u32::MAX) << 16).contains(&id).then_some(id)
+}
+
+/// As it is written: `value` is made of numbers, text, and lists and maps of them.
+pub(super) fn written(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(serde_json::to_vec(value).expect("numbers, text and lists of them are JSON"))
+}
+
+/// The number that stands for a name in every process: two that have the same are not to be expected, and are told
+/// apart by what is written there.
+pub(crate) fn number_of(name: impl AsRef<[u8]>) -> i64 {
+    let [a, b, c, d, e, f, g, h, ..] = Sha256::digest(name).0;
+    i64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(value: &[u8]) -> Option<T> {

@@ -1,10 +1,13 @@
 //! What outlives the process: accounts with their keys, where their updates stand, and what holds them.
 //!
 //! A [`Store`] is one directory, which one process has at a time. What is known of a session is a set of
-//! facts ([`facts`]); each is sealed by the [`vault`] before a [`Backend`] keeps it, with the name of the
-//! session and the number of the fact as associated data. So without the secret nobody reads one, and nobody
+//! facts ([`facts`]), operations that are kept until they are done ([`operations`]), and a log of what happened
+//! ([`events`]); each is sealed by the [`vault`] before a [`Backend`](backend::Backend) keeps it, with the name of the
+//! session and the number of its place as associated data. So without the secret nobody reads one, and nobody
 //! changes one or puts it in the place of another without being noticed. That an older version of the same
-//! fact was put back cannot be noticed.
+//! was put back cannot be noticed.
+//!
+//! Whoever uses a session has its [`lease`], and writes through that.
 
 mod audit;
 mod backend;
@@ -12,11 +15,13 @@ mod book;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod events;
 mod facts;
 #[cfg(test)]
 mod fuzz;
 mod lease;
 mod lock;
+mod operations;
 mod secret;
 mod sqlite;
 mod vault;
@@ -26,16 +31,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use audit::AuditLine;
-use backend::{Backend, FactId};
+use backend::{Change, Events, FactId, Leases, Queue, State};
 pub(crate) use book::Book;
 pub use error::{OpenError, SecretError, StoreError};
+pub use events::{Happened, StoredEvent};
 use facts::Facts;
-pub(crate) use facts::parse;
-pub(crate) use facts::{Account, Entry, Fact, Held, Topic, peer_id};
+pub(crate) use facts::{Account, Entry, Fact, Held, Topic, number_of, parse, peer_id};
 use grammers_session::SessionData;
-pub(crate) use lease::Lease;
-use lease::Leases;
+use lease::GivenOut;
+pub(crate) use lease::{Batch, Lease};
 pub(crate) use lock::private as private_file;
+pub(crate) use operations::{Ended, KeptOperation};
+pub use operations::{OperationState, StoredOperation};
 pub use secret::Secret;
 use serde::de::DeserializeOwned;
 use sqlite::{Locked, Sqlite};
@@ -66,7 +73,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     backend: Sqlite,
     vault: Vault,
-    leases: Leases,
+    given_out: GivenOut,
 }
 
 impl Store {
@@ -89,13 +96,14 @@ impl Store {
             let lock = lock::take(&directory)?;
             let mut database = sqlite::open(&directory)?;
             let vault = vault::unlock(&mut database, &secret)?;
+            sqlite::take_over(&database)?;
             // The lock last: it is given back after the database is closed, wherever both are dropped.
             Ok::<_, OpenError>((vault, Locked { database, _lock: lock }))
         });
         // A panic in there is a defect, and no reason to go on.
         let (vault, locked) = opened.await.map_err(OpenError::Stopped)??;
-        let (backend, leases) = (Sqlite::start(locked), Leases::default());
-        Ok(Self(Arc::new(Inner { backend, vault, leases })))
+        let (backend, given_out) = (Sqlite::start(locked), GivenOut::default());
+        Ok(Self(Arc::new(Inner { backend, vault, given_out })))
     }
 
     /// The names of the sessions in it, in their order.
@@ -125,8 +133,8 @@ impl Store {
         check_name(name)?;
         let facts = facts::of(session, api_id);
         let rows = facts.iter().filter_map(|fact| {
-            let value = fact.value.as_ref()?;
-            Some((fact.id, self.0.vault.seal(name, fact.id, value)))
+            let (id, value) = self.seal(name, fact);
+            Some((id, value?))
         });
         match self.0.backend.create(name, rows.collect()).await? {
             true => Ok(()),
@@ -134,17 +142,17 @@ impl Store {
         }
     }
 
-    /// Forgets a session with its audit, how far its exports have come and the keys of its messages; files stay. False
-    /// if there was none of this name.
+    /// Forgets a session with its events and audit, the operations that it keeps, how far its exports have come and
+    /// the keys of its messages; files stay. False if there was none of this name.
     ///
     /// # Errors
-    /// If a manager has it: remove it there first; or if it cannot be written.
+    /// If a manager has it: remove it there first; the name is none, or it cannot be written.
     ///
     /// # Cancel safety
-    /// Dropped once it was polled, it forgets the session all the same, and whatever is asked next does not find it.
+    /// Dropped before it returns, it has forgotten all of the session or will have in a moment, or nothing.
     pub async fn remove(&self, name: &str) -> Result<bool, StoreError> {
-        let _lease = self.lease(name)?;
-        self.0.backend.remove(name).await
+        let lease = self.lease(name).await?;
+        self.0.backend.remove(lease.fence()).await
     }
 
     /// Waits until all that was given to it is written, and frees the directory. It takes nothing more.
@@ -156,7 +164,7 @@ impl Store {
     /// # Cancel safety
     /// Dropped once it was polled, it closes all the same; call it again to wait for the end.
     pub async fn close(&self) -> Result<(), StoreError> {
-        let names = self.0.leases.names();
+        let names = self.0.given_out.names();
         if !names.is_empty() {
             return Err(StoreError::InUse(names.join(", ")));
         }
@@ -165,8 +173,20 @@ impl Store {
     }
 
     /// Gives a session out, to one at a time.
-    pub(crate) fn lease(&self, name: &str) -> Result<Lease, StoreError> {
-        self.0.leases.take(name).ok_or_else(|| StoreError::InUse(name.to_owned()))
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, it gives the session back in a moment.
+    pub(crate) async fn lease(&self, name: &str) -> Result<Lease, StoreError> {
+        check_name(name)?;
+        let in_use = || StoreError::InUse(name.to_owned());
+        let taken = self.0.given_out.take(name).ok_or_else(in_use)?;
+        let (store, session) = (self.clone(), name.to_owned());
+        // To its end, whoever waits for it: an epoch that nobody was told of would be given back by nobody.
+        let asked = tokio::spawn(async move {
+            let fence = store.0.backend.acquire(&session).await?;
+            Ok::<_, StoreError>(fence.map(|fence| Lease::new(store, fence, taken)))
+        });
+        asked.await.map_err(|_| StoreError::Closed)??.ok_or_else(in_use)
     }
 
     pub(crate) async fn load(&self, name: &str) -> Result<Account, StoreError> {
@@ -204,7 +224,8 @@ impl Store {
         parse(&value).map(Some).ok_or_else(|| damaged(name, id))
     }
 
-    /// What a session exported, oldest first: a line for each export that was done.
+    /// What a session exported, oldest first: a line for each export that was done, of those
+    /// [events](Self::events) that are kept.
     ///
     /// # Errors
     /// If there is none of this name, or what there is cannot be read or was changed by something else.
@@ -212,25 +233,58 @@ impl Store {
     /// # Cancel safety
     /// It changes nothing.
     pub async fn audit(&self, name: &str) -> Result<Vec<AuditLine>, StoreError> {
-        check_name(name)?;
-        if self.0.backend.get(name, Topic::Home.into()).await?.is_none() {
-            return Err(StoreError::Unknown(name.to_owned()));
-        }
-        let rows = self.0.backend.load(name, Entry::AUDITS).await?;
-        let line = |(id, sealed): (FactId, Vec<u8>)| {
-            let value = self.unseal(name, id, &sealed)?;
-            parse(&value).ok_or_else(|| damaged(name, id))
+        let exported = |event: StoredEvent| match event.what {
+            Happened::Exported(line) => Some(line),
+            _ => None,
         };
-        rows.into_iter().map(line).collect()
+        Ok(self.events(name).await?.into_iter().filter_map(exported).collect())
     }
 
-    /// Writes facts, all of them or none; those without a value are forgotten.
-    pub(crate) async fn write(&self, name: &str, facts: &[Fact]) -> Result<(), StoreError> {
-        let seal = |fact: &Fact| {
-            let value = fact.value.as_ref().map(|value| self.0.vault.seal(name, fact.id, value));
-            (fact.id, value)
+    /// What happened to a session, oldest first: what was exported, lost keys, restrictions, flood waits of a minute
+    /// and more, quotas that were used up, and operations that were kept. The last 10,000 are kept.
+    ///
+    /// # Errors
+    /// If there is none of this name, or what there is cannot be read or was changed by something else.
+    ///
+    /// # Cancel safety
+    /// It changes nothing.
+    pub async fn events(&self, name: &str) -> Result<Vec<StoredEvent>, StoreError> {
+        self.require(name).await?;
+        let event = |(id, sealed): (i64, Vec<u8>)| {
+            let of = Entry::Event(id).into();
+            let value = self.unseal(name, of, &sealed)?;
+            StoredEvent::parse(&value).ok_or_else(|| damaged(name, of))
         };
-        self.0.backend.write(name, facts.iter().map(seal).collect()).await
+        self.0.backend.events(name).await?.into_iter().map(event).collect()
+    }
+
+    /// The operations that a session [keeps](crate::Manager::submit_kept), in the order in which they were submitted:
+    /// those that wait, and for thirty days those that have ended.
+    ///
+    /// # Errors
+    /// If there is none of this name, or what there is cannot be read or was changed by something else.
+    ///
+    /// # Cancel safety
+    /// It changes nothing.
+    pub async fn operations(&self, name: &str) -> Result<Vec<StoredOperation>, StoreError> {
+        self.require(name).await?;
+        let rows = self.0.backend.operations(name).await?;
+        rows.iter().map(|row| self.found(name, row).map(StoredOperation::from)).collect()
+    }
+
+    /// Fails if there is no session of this name.
+    async fn require(&self, name: &str) -> Result<(), StoreError> {
+        check_name(name)?;
+        match self.0.backend.get(name, Topic::Home.into()).await? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Unknown(name.to_owned())),
+        }
+    }
+
+    /// A fact as a database has it.
+    fn seal(&self, name: &str, fact: &Fact) -> Change {
+        let value = fact.value.as_ref().map(|value| self.0.vault.seal(name, fact.id, value));
+        (fact.id, value)
     }
 }
 

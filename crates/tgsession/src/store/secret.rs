@@ -54,7 +54,47 @@ impl Secret {
         Self::passphrase(words.expose_secret().trim().to_owned())
     }
 
+    /// What the keyring of the system has for a service and a user: that of the desktop on Linux (the Secret Service),
+    /// the keychain on macOS, the credential manager on Windows. It is an entry of one line, the secret itself; nothing
+    /// of the store is there, and the store is lost with it as with any other secret.
+    ///
+    /// This asks the system, which may ask whoever sits in front of it, and waits for the answer: call it before the
+    /// runtime has other work, or on a thread for blocking work.
+    ///
+    /// ```no_run
+    /// use tgsession::Secret;
+    ///
+    /// let secret = Secret::from_keyring("archive", "store")?;
+    /// # Ok::<_, tgsession::SecretError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no such entry, the keyring is locked or there is none, or the secret is empty. The error says how to
+    /// make an entry.
+    #[cfg(feature = "keyring")]
+    pub fn from_keyring(service: &str, user: &str) -> Result<Self, SecretError> {
+        let asked = keyring::Entry::new(service, user).and_then(|entry| entry.get_password());
+        Self::passphrase(asked.map_err(|source| SecretError::Keyring {
+            service: service.to_owned(),
+            user: user.to_owned(),
+            source: source.into(),
+        })?)
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         self.0.expose_secret().as_bytes()
+    }
+}
+
+#[cfg(all(test, feature = "keyring"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyring_without_the_secret_says_how_to_put_one_there() {
+        keyring::set_default_credential_builder(keyring::mock::default_credential_builder());
+        let error = Secret::from_keyring("archive", "store").unwrap_err();
+        assert!(matches!(error, SecretError::Keyring { .. }), "{error:?}");
+        assert!(error.to_string().contains("service archive username store"), "{error}");
     }
 }

@@ -39,7 +39,10 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Username(name) => write!(f, "@{name}"),
-            Self::Peer(peer) => write!(f, "{:?} {}", peer.id.kind(), peer.id.bare_id_unchecked()),
+            Self::Peer(peer) => match peer.id.bare_id() {
+                Some(id) => write!(f, "{:?} {id}", peer.id.kind()),
+                None => f.write_str("the account itself"),
+            },
         }
     }
 }

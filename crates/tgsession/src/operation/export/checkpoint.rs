@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::part::FileId;
 use super::{Cursor, Format};
-use crate::store::{Entry, Fact};
+use crate::store::{Entry, Fact, number_of};
 
 /// How far an export has come.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,8 +47,6 @@ impl Export {
     }
 }
 
-/// By a number that stands for the path in every process.
 fn entry(path: &[u8]) -> Entry {
-    let [a, b, c, d, e, f, g, h, ..] = Sha256::digest(path).0;
-    Entry::Checkpoint(i64::from_le_bytes([a, b, c, d, e, f, g, h]))
+    Entry::Checkpoint(number_of(path))
 }

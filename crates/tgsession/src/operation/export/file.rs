@@ -6,6 +6,9 @@
 //! checkpoint and reads from its place; so no row is lost, and none is there twice. At the end the part is synced,
 //! the checkpoint says that it is complete, and only then the part gets its name; last the audit is written and the
 //! checkpoint forgotten, in one step. A part that no checkpoint of this very export speaks of is left alone.
+//!
+//! That an export which is [kept](super::super::keep) is done is written in that last step too: without the checkpoint
+//! whoever did it again would find a file that is there, and nothing that says whose it is.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,9 +16,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use grammers_session::types::PeerRef;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::super::keep::{File, Recipe, Written, done};
 use super::super::{Context, Failure, Stop, Terms, Work};
 use super::checkpoint::{Checkpoint, Export};
 use super::part::{self, Part};
@@ -40,19 +45,38 @@ pub struct ToFile<S: Source> {
     format: Format,
     path: PathBuf,
     described: String,
+    /// The key that it is kept under.
+    key: Option<String>,
     writing: Option<Writing>,
 }
 
 /// An export that was written to a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Exported {
     /// The file.
+    #[serde(with = "as_the_system_has_it")]
     pub path: PathBuf,
     /// How many rows it has.
     pub rows: u64,
     /// How many of them an earlier submission had written.
     pub resumed_from: u64,
+}
+
+/// A path need not be text.
+mod as_the_system_has_it {
+    use std::ffi::OsString;
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        OsString::deserialize(from).map(PathBuf::from)
+    }
 }
 
 /// A part that is being written.
@@ -100,7 +124,7 @@ impl Writing {
             bytes: self.part.bytes(),
             complete,
         };
-        context.book.write(&[checkpoint.fact(), used(context)]).await?;
+        context.book.write(vec![checkpoint.fact(), used(context)]).await?;
         (self.saved, self.broken) = (Instant::now(), false);
         Ok(())
     }
@@ -113,7 +137,7 @@ impl Writing {
 impl<S: Source> ToFile<S> {
     pub(super) fn new(source: S, path: PathBuf, format: Format) -> Self {
         let described = source.described();
-        Self { source, format, path, described, writing: None }
+        Self { source, format, path, described, key: None, writing: None }
     }
 
     async fn run(&mut self, context: Context<'_>) -> Result<Exported, Stop> {
@@ -261,9 +285,32 @@ impl<S: Source> ToFile<S> {
     ) -> Result<Exported, Stop> {
         let file = self.path.display().to_string();
         let line = audit_line(&self.source, context, chat, rows, Some(file));
-        let forgotten = Fact::none(Export::entry(&self.path));
-        context.book.audit(&line, vec![forgotten, used(context)]).await?;
-        Ok(Exported { path: self.path.clone(), rows, resumed_from })
+        let facts = vec![Fact::none(Export::entry(&self.path)), used(context)];
+        let exported = Exported { path: self.path.clone(), rows, resumed_from };
+        let ended = self.key.as_deref().map(|key| (key, done::<Self>(&exported)));
+        context.book.audit(line, facts, ended).await?;
+        Ok(exported)
+    }
+}
+
+impl<S: Source> Written for ToFile<S> {
+    const ENDS_ITSELF: bool = true;
+
+    fn what(&self) -> String {
+        format!("{} to {}", self.described, self.path.display())
+    }
+
+    /// The next process may be elsewhere, so the path is made whole. One that cannot be fails when it is used.
+    fn keep(&mut self, key: &str) -> Recipe {
+        if let Ok(path) = std::path::absolute(&self.path) {
+            self.path = path;
+        }
+        self.key = Some(key.to_owned());
+        self.source.recipe(File { path: self.path.clone().into(), format: self.format })
+    }
+
+    fn say(exported: &Exported) -> String {
+        format!("{} rows", exported.rows)
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tl::enums;
 use tracing::warn;
 
+use super::super::keep::{File, Recipe};
 use super::super::{Context, Kind, Stop, Terms, Work};
 use super::format::Cell;
 use super::{Cursor, Format, Page, Row, Source, ToFile, channel, read, unexpected};
@@ -184,6 +185,10 @@ impl Source for ExportMembers {
     fn go_on(&mut self, Cursor(offset): Cursor, _: u64) {
         self.offset = offset;
         self.seen.clear();
+    }
+
+    fn recipe(&self, file: File) -> Recipe {
+        Recipe::Members { chat: (&self.channel).into(), file }
     }
 
     /// The list moves meanwhile, and is short: whoever goes on later begins anew.

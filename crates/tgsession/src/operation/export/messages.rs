@@ -7,6 +7,7 @@ use grammers_session::types::PeerRef;
 use serde::Serialize;
 use tl::enums;
 
+use super::super::keep::{File, Recipe};
 use super::super::{Context, Kind, Stop, Terms, Work};
 use super::format::Cell;
 use super::{Cursor, Format, Page, Row, Source, ToFile, channel, read, unexpected, used};
@@ -74,6 +75,11 @@ impl ExportMessages {
         self
     }
 
+    /// The same as one before: of this group or channel, so many.
+    pub(crate) fn again(channel: Target, limit: u64) -> Self {
+        Self { limit, ..Self::of(channel) }
+    }
+
     /// Writes them to a file instead of keeping them.
     pub fn to_file(self, path: impl Into<std::path::PathBuf>, format: Format) -> ToFile<Self> {
         ToFile::new(self, path.into(), format)
@@ -85,7 +91,7 @@ impl ExportMessages {
         let quotas = &context.allowance.quotas;
         let reserved = quotas.reserve_posts(n)?;
         if !quotas.is_unlimited(Quota::PostsRead) {
-            context.book.write(&[used(context)]).await?;
+            context.book.write(vec![used(context)]).await?;
         }
         Ok(reserved)
     }
@@ -216,6 +222,10 @@ impl Source for ExportMessages {
 
     fn go_on(&mut self, Cursor(last): Cursor, rows: u64) {
         (self.last, self.read) = (last, rows);
+    }
+
+    fn recipe(&self, file: File) -> Recipe {
+        Recipe::Messages { chat: (&self.channel).into(), limit: self.limit, file }
     }
 
     fn is_resumable(&self) -> bool {

@@ -18,6 +18,7 @@ use grammers_session::types::{PeerKind, PeerRef};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::keep::{File, Recipe};
 use super::{Context, Kind, Stop};
 use crate::store::{AuditLine, Fact};
 use crate::telegram::{CallError, Target};
@@ -78,6 +79,10 @@ pub trait Source: Send + Sync + 'static {
     #[doc(hidden)]
     fn go_on(&mut self, cursor: Cursor, rows: u64);
 
+    /// What makes an export of it into a file again.
+    #[doc(hidden)]
+    fn recipe(&self, file: File) -> Recipe;
+
     /// Whether an export that was stopped can go on from its cursor in another process.
     #[doc(hidden)]
     fn is_resumable(&self) -> bool;
@@ -130,7 +135,7 @@ async fn read<S: Source>(
         slice.end().map_err(Stop::having_come_on)?;
     }
     let line = audit_line(source, context, chat, rows.len() as u64, None);
-    context.book.audit(&line, vec![used(context)]).await?;
+    context.book.audit(line, vec![used(context)], None).await?;
     Ok(std::mem::take(rows))
 }
 
@@ -163,7 +168,7 @@ async fn channel(context: Context<'_>, target: &mut Target) -> Result<PeerRef, S
 async fn reserve(context: Context<'_>, chat: PeerRef) -> Result<(), Stop> {
     let (quotas, chat) = (&context.allowance.quotas, chat.id.bare_id_unchecked());
     if quotas.reserve_chat(chat)?
-        && let Err(error) = context.book.write(&[used(context)]).await
+        && let Err(error) = context.book.write(vec![used(context)]).await
     {
         quotas.release_chat(chat);
         return Err(error.into());

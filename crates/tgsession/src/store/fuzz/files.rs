@@ -7,7 +7,10 @@ use grammers_session::SessionData;
 use grammers_session::types::DcOption;
 use tokio::runtime::Builder;
 
-use super::super::{AuditLine, Entry, Fact, OpenError, Store, StoreError, lock, sqlite, vault};
+use super::super::{
+    AuditLine, Batch, Entry, Fact, KeptOperation, OpenError, Store, StoreError, StoredEvent, lock,
+    sqlite, vault,
+};
 use super::{dc, peer, secret};
 use crate::fuzz::{Case, Random, run};
 
@@ -36,7 +39,14 @@ async fn valid(directory: &Path) -> Vec<u8> {
         session.peer_infos = peers.map(|peer| (peer.id(), peer)).collect();
         store.add(name, &session, 1).await.unwrap();
         let line = AuditLine::now(1, "messages", 5001, 7, None);
-        store.write(name, &[line.fact()]).await.unwrap();
+        let lease = store.lease(name).await.unwrap();
+        let exported = StoredEvent::exported(line);
+        lease.commit(&Batch::new(Vec::new(), vec![exported])).await.unwrap();
+        for key in ["one", "two"] {
+            let (what, recipe) = ("a message".to_owned(), key.into());
+            let kept = KeptOperation::new(key.to_owned(), what, recipe);
+            assert!(lease.keep(&kept).await.unwrap().is_none());
+        }
     }
     store.close().await.unwrap();
     std::fs::read(directory.join("store.db")).unwrap()
@@ -82,9 +92,20 @@ async fn use_up(directory: &Path) -> bool {
     let names = store.names().await;
     for name in names.as_deref().unwrap_or_default() {
         note(store.load(name).await.err());
-        note(store.audit(name).await.err());
-        note(store.read::<AuditLine>(name, Entry::Audit(7)).await.err());
-        note(store.write(name, &[Fact::home(3, 4)]).await.err());
+        note(store.events(name).await.err());
+        note(store.operations(name).await.err());
+        note(store.read::<u64>(name, Entry::Checkpoint(7)).await.err());
+        match store.lease(name).await {
+            Ok(lease) => {
+                note(lease.prune().await.err());
+                note(lease.claim().await.err());
+                note(lease.write(vec![Fact::home(3, 4)]).await.err());
+                let mut batch = Batch::default();
+                batch.forget("one");
+                note(lease.commit(&batch).await.err());
+            }
+            Err(error) => note(Some(error)),
+        }
         note(store.remove(name).await.err());
     }
     note(names.err());

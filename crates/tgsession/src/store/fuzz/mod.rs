@@ -11,9 +11,9 @@ use grammers_session::types::{
 
 use super::backend::FactId;
 use super::facts::Facts;
-use super::{AuditLine, Fact, Secret, sqlite, vault};
+use super::{AuditLine, Fact, Happened, Secret, StoredEvent, sqlite, vault};
 use crate::fuzz::{Case, Random, json, mutate, run};
-use crate::limits::{Allowance, Limits};
+use crate::limits::{Allowance, Limits, Quota};
 use crate::session::fuzz::take_up;
 
 fn secret() -> Secret {
@@ -56,7 +56,7 @@ fn peer(random: &mut Random) -> PeerInfo {
 
 /// What a day's work leaves behind.
 fn used(random: &mut Random) -> Fact {
-    let allowance = Allowance::new(&Limits::none(), Default::default(), Box::new(|| {}));
+    let allowance = Allowance::new(&Limits::none(), Default::default(), Box::new(|_| {}));
     for _ in 0..random.below(5) {
         // Without limits all is granted.
         let posts = allowance.quotas.reserve_posts(random.next() as u32);
@@ -109,20 +109,28 @@ fn whatever_facts_say_they_are_refused_or_make_an_account() {
     });
 }
 
+/// An event as it is written, or as lines of the audit were.
+fn event(random: &mut Random) -> Vec<u8> {
+    let file = random.one_in(2).then(|| "/tmp/room.jsonl".to_owned());
+    let line = AuditLine::now(random.number(), "messages", random.number(), random.next(), file);
+    let (key, name) = ("a key".to_owned(), "PEER_FLOOD".to_owned());
+    let event = StoredEvent::now(match random.below(6) {
+        0 => return serde_json::to_vec(&line).unwrap(),
+        1 => Happened::Exported(line),
+        2 => Happened::Restricted { name },
+        3 => Happened::FloodWait { wait: Duration::from_secs(random.next() >> random.below(64)) },
+        4 => Happened::QuotaUsedUp { quota: Quota::Sends, limit: random.next() as u32 },
+        _ => Happened::OperationFailed { key, why: name },
+    });
+    serde_json::to_vec(&event).unwrap()
+}
+
 #[test]
-fn whatever_lines_of_the_audit_say_they_are_refused_or_read() {
-    run("audit lines", |random| {
-        let line = |random: &mut Random| {
-            let file = random.one_in(2).then(|| "/tmp/room.jsonl".to_owned());
-            AuditLine::now(random.number(), "messages", random.number(), random.next(), file)
-        };
-        let (line, other) = (line(random).fact(), line(random).fact());
-        let mut value = line.into_value();
-        json::change(random, &mut value, &other.into_value());
-        Case::of(super::facts::parse(&value).map(|line: AuditLine| {
-            line.log();
-            (line.fact(), format!("{line:?}"))
-        }))
+fn whatever_events_say_they_are_refused_or_read() {
+    run("events", |random| {
+        let (mut value, other) = (event(random), event(random));
+        json::change(random, &mut value, &other);
+        Case::of(StoredEvent::parse(&value).map(|event| format!("{event:?}")))
     });
 }
 
