@@ -195,8 +195,8 @@ impl Builder {
         self
     }
 
-    /// Of a channel whose difference is [too long](Self::longest_difference) the client is not told where to go on from:
-    /// the dialog in the answer has no `pts`, which the schema allows. Some clients panic over that.
+    /// Of a channel whose difference is [too long](Self::longest_difference) the client is not told where to go on
+    /// from: the dialog in the answer has no `pts`, which the schema allows. Some clients panic over that.
     #[must_use]
     pub fn too_long_without_pts(mut self) -> Self {
         self.too_long_without_pts = true;

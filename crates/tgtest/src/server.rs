@@ -138,9 +138,9 @@ impl Telegram {
         Some(state.push_post(channel, &post))
     }
 
-    /// Tells the clients of a channel's members that more has happened in it than they are told, and how far it has come
-    /// (`updateChannelTooLong`), as Telegram does where much happens at once; returns how many members they are. `None`
-    /// if there is no such channel.
+    /// Tells the clients of a channel's members that more has happened in it than they are told, and how far it has
+    /// come (`updateChannelTooLong`), as Telegram does where much happens at once; returns how many members they are.
+    /// `None` if there is no such channel.
     ///
     /// ```
     /// # use tgtest::{ChannelId, Telegram, UpdateFault, UserId};
