@@ -138,6 +138,11 @@ impl Heard {
         soon(self.0.recv()).await.expect("the handler is there")
     }
 
+    /// The same on paused time, of which some passes before what was missed is recovered.
+    pub async fn later(&mut self) -> String {
+        eventually(self.0.recv()).await.expect("the handler is there")
+    }
+
     /// Whether it has heard nothing more so far.
     pub fn is_silent(&mut self) -> bool {
         self.0.try_recv().is_err()

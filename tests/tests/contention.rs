@@ -150,7 +150,7 @@ async fn a_sessions_task_lock() {
     let table = stage.manager.session_tasks(stage.sessions[0]).await.unwrap();
     let mut names: Vec<_> = table.iter().map(|task| task.name).collect();
     names.sort_unstable();
-    assert_eq!(names, ["dispatcher", "health", "io", "pump", "runner"]);
+    assert_eq!(names, ["census", "dispatcher", "health", "io", "pump", "runner"]);
     let begin = Instant::now();
     let waiting = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
     assert_goes_on(&stage.manager, stage.sessions[1]).await;

@@ -1,9 +1,9 @@
 //! Answers and updates past decryption that are not what they should be, to sessions over TCP: each submission has its
 //! outcome, and nobody else is concerned.
 //!
-//! `grammers` panics over much that a server may say. A session bears that: an operation fails with it, and where it
-//! happens in a task of the session, the session has failed and can be removed and added again. A panic of anybody
-//! else fails this test.
+//! `grammers` panics over much that a server may say. A session bears that: an operation fails with it; a stream of
+//! updates that is lost to it costs a line; and where it happens to the line itself, the session has failed and can be
+//! removed and added again. A panic of anybody else fails this test.
 //!
 //! `FUZZ_CASES` and `FUZZ_SEED` are those of `tgsession`'s own targets, of which this is one more, with a thousandth of
 //! the cases. In a process of its own: panics are looked for in all of it.
@@ -31,6 +31,9 @@ use workspace_tests::{config, eventually};
 const CASES: u64 = 20_000;
 /// How many cases one session has to bear, if it bears them.
 const IN_A_ROW: usize = 8;
+/// How many cases have a runtime, and so a server, of their own: paused time must not come to be ahead by more than
+/// `grammers` waits for updates.
+const TOGETHER: usize = 20;
 /// What is answered at all is answered by then, on paused time.
 const PATIENCE: Duration = Duration::from_secs(1200);
 const VICTIM: &str = "a0";
@@ -77,10 +80,6 @@ fn whose(place: &str) -> Option<bool> {
         return Some(true);
     }
     OURS.iter().any(|ours| place.contains(ours)).then_some(false)
-}
-
-fn panics_of_grammers() -> usize {
-    PANICS.lock().unwrap().grammers.values().sum()
 }
 
 /// SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
@@ -173,12 +172,10 @@ impl Stage {
 
     async fn case(&mut self, random: &mut Random) {
         let victim = self.connected(random).await;
-        let (before, panicked) = (panics_of_grammers(), self.count(End::Panicked));
         self.harm(random);
         self.push();
         self.submit_all(victim, random);
-        let reconnects = random.below(4) == 0;
-        if reconnects {
+        if random.below(4) == 0 {
             // It may fail, which leaves the session without a line for a while.
             let _ = eventually(self.manager.reconnect(victim)).await;
         }
@@ -187,23 +184,13 @@ impl Stage {
         self.telegram.heal();
         // So that a task that panics now is seen to have failed.
         sleep(Duration::from_secs(1)).await;
-        let in_operations = self.count(End::Panicked) - panicked;
-        let in_tasks = (panics_of_grammers() - before).saturating_sub(in_operations);
         let state = self.manager.session(victim).unwrap().state;
-        // A line that is closed on purpose may panic unheard.
-        if in_tasks > 0 && !reconnects {
-            assert_eq!(state, SessionState::Failed, "{in_tasks} panics, and it goes on");
-        }
         self.failed += usize::from(state == SessionState::Failed);
         self.borne += 1;
         if left > 0 || state != SessionState::Connected || self.borne >= IN_A_ROW {
             self.remove(victim).await;
         }
         self.assert_others_go_on().await;
-    }
-
-    fn count(&self, end: End) -> usize {
-        self.ends.get(&end).copied().unwrap_or(0)
     }
 
     /// The victim, and if there is none, another one: now and then it meets a fault while it connects.
@@ -244,6 +231,7 @@ impl Stage {
             Method::GET_STATE,
             Method::GET_DIFFERENCE,
             Method::GET_CHANNEL_DIFFERENCE,
+            Method::GET_DIALOGS,
         ];
         let account = self.id(VICTIM);
         for _ in 0..1 + random.below(3) {
@@ -348,22 +336,30 @@ fn whatever_a_server_answers_each_submission_has_an_outcome_and_others_go_on() {
         let violations = Arc::clone(&violations);
         move |violation| violations.lock().unwrap().push(violation.to_string())
     }));
-    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let (ends, failed) = runtime.block_on(async {
-        let mut stage = Stage::new().await;
-        for case in 0..cases {
-            // It begins with the session that the one before left behind, so that one must run too.
-            let again = format!("FUZZ_SEED={seed} FUZZ_CASES={} does it again", (case + 1) * 1000);
-            let mut random = Random::of(seed, case);
-            let run = AssertUnwindSafe(stage.case(&mut random)).catch_unwind();
-            assert!(run.await.is_ok(), "case {case} of seed {seed} failed: {again}");
-            let others = std::mem::take(&mut PANICS.lock().unwrap().others);
-            assert_eq!(others, [""; 0], "case {case} of seed {seed} panicked: {again}");
-            let broken = std::mem::take(&mut *violations.lock().unwrap());
-            assert_eq!(broken, [""; 0], "case {case} of seed {seed} broke the order: {again}");
+    let (mut ends, mut failed) = (BTreeMap::new(), 0);
+    for begin in (0..cases).step_by(TOGETHER) {
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build();
+        let (these_ends, these_failed) = runtime.unwrap().block_on(async {
+            let mut stage = Stage::new().await;
+            for case in begin..cases.min(begin + TOGETHER as u64) {
+                // It begins with the session that the one before left behind, so that one must run too.
+                let again =
+                    format!("FUZZ_SEED={seed} FUZZ_CASES={} does it again", (case + 1) * 1000);
+                let mut random = Random::of(seed, case);
+                let run = AssertUnwindSafe(stage.case(&mut random)).catch_unwind();
+                assert!(run.await.is_ok(), "case {case} of seed {seed} failed: {again}");
+                let others = std::mem::take(&mut PANICS.lock().unwrap().others);
+                assert_eq!(others, [""; 0], "case {case} of seed {seed} panicked: {again}");
+                let broken = std::mem::take(&mut *violations.lock().unwrap());
+                assert_eq!(broken, [""; 0], "case {case} of seed {seed} broke the order: {again}");
+            }
+            stage.end().await
+        });
+        failed += these_failed;
+        for (end, n) in these_ends {
+            *ends.entry(end).or_insert(0) += n;
         }
-        stage.end().await
-    });
+    }
     assert!(lockorder::snapshot().is_empty(), "{:#?}", lockorder::snapshot());
     let all: usize = ends.values().sum();
     let done = ends.get(&End::Done).copied().unwrap_or(0);
