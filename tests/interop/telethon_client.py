@@ -65,6 +65,22 @@ async def hears(what, server, heard, *texts):
     check(what, found, [*texts, f"that was: {what}"])
 
 
+async def pages_of_dialogs(client):
+    """How many dialogs each page of two has, until one has none."""
+    sizes, behind = [], {"offset_date": None, "offset_id": 0, "offset_peer": types.InputPeerEmpty()}
+    while True:
+        page = await within(client(functions.messages.GetDialogsRequest(limit=2, hash=0, **behind)))
+        if not isinstance(page, types.messages.DialogsSlice) or page.count != 3:
+            raise SystemExit(f"a page of some dialogs: {page!r}")
+        if not page.dialogs:
+            return sizes
+        sizes.append(len(page.dialogs))
+        last = page.dialogs[-1]
+        top = next(m for m in page.messages if (m.peer_id, m.id) == (last.peer, last.top_message))
+        peer = await within(client.get_input_entity(last.peer))
+        behind = {"offset_date": top.date, "offset_id": top.id, "offset_peer": peer}
+
+
 async def conversation(server):
     async with connected(session_of(server, server.keys["alice"])) as (client, heard):
         me = await within(client.get_me())
@@ -78,6 +94,10 @@ async def conversation(server):
         members = {user.username async for user in client.iter_participants("room")}
         check("it reads its members", members, {"alice", "bob"})
         check("the server saw what it sent", server.count("sent"), 3)
+        dialogs = {dialog.name: dialog.message.text async for dialog in client.iter_dialogs()}
+        tops = {"bob": "hello 2", "room": "message 120 in room", "news": "message 3 in news"}
+        check("it lists its dialogs with their newest messages", dialogs, tops)
+        check("it lists them page by page", await pages_of_dialogs(client), [2, 1])
         server.tell("an update")
         await hears("it receives an update", server, heard, "an update")
 

@@ -1,7 +1,7 @@
 use tgsession::{Manager, Monitor, Monitoring, SessionId};
 use tokio::sync::mpsc;
 
-use crate::soon;
+use crate::{eventually, soon};
 
 /// A handler's story: the texts in the order in which it heard them.
 pub struct Heard(mpsc::UnboundedReceiver<String>);
@@ -33,6 +33,11 @@ impl Heard {
     /// What it hears next.
     pub async fn next(&mut self) -> String {
         soon(self.0.recv()).await.expect("the handler is there")
+    }
+
+    /// The same on paused time, of which some passes before what was missed is recovered.
+    pub async fn later(&mut self) -> String {
+        eventually(self.0.recv()).await.expect("the handler is there")
     }
 
     /// Whether it has heard nothing more so far.

@@ -142,7 +142,7 @@ async fn a_sessions_task_lock() {
     let table = stage.manager.session_tasks(stage.sessions[0]).await.unwrap();
     let mut names: Vec<_> = table.iter().map(|task| task.name).collect();
     names.sort_unstable();
-    assert_eq!(names, ["dispatcher", "health", "io", "pump", "runner"]);
+    assert_eq!(names, ["census", "dispatcher", "health", "io", "pump", "runner"]);
     let begin = Instant::now();
     let (manager, session) = (stage.manager.clone(), stage.sessions[0]);
     let listing = tokio::spawn(async move { manager.session_tasks(session).await.map(drop) });

@@ -25,8 +25,8 @@ lockorder::hierarchy! {
             OperationPermits = "manager.operations",
         }
         level 3 {
-            /// Guards the manager's record of one session. Operations read it for as long as they run, so
-            /// that nobody takes the session away under them.
+            /// Guards the manager's record of one session. Operations read it for as long as they run, and the
+            /// census for each of its calls, so that nobody takes the session away under them.
             /// Contended by operations on one side, reconnecting and removing on the other.
             SessionRecord = "manager.session" [keyed],
         }

@@ -30,10 +30,11 @@
 //!
 //! # Layers
 //!
-//! Everything flows one way. `hierarchy` is the table of locks. `limits` are what an account allows itself. `store` is
-//! what outlives the process. `telegram` opens connections and sorts errors. `events` are what happens to accounts and
-//! the handlers that are told. `operation` is what a session can be asked to do, `retry` what follows a failure.
-//! `session` is the actor of one account. `manager` is many of them.
+//! Everything flows one way. `hierarchy` is the table of locks. `limits` are what an account allows itself. `seen` is
+//! which messages are known. `store` is what outlives the process. `telegram` opens connections, reads what updates
+//! passed over, and sorts errors. `events` are what happens to accounts and the handlers that are told. `operation` is
+//! what a session can be asked to do, `retry` what follows a failure. `session` is the actor of one account. `manager`
+//! is many of them.
 //!
 //! # What it promises
 //!
@@ -43,9 +44,26 @@
 //! - Each event reaches each handler of its session once, in order, unless handlers are so slow that more
 //!   wait than there is room for: those are dropped, counted and logged. A handler that fails or panics
 //!   concerns nobody else. A process that is killed hears again, with its store, what it had not handled.
+//! - No message is missed silently, whatever the updates pass over: see [recovered messages](#recovered-messages).
 //! - Each submitted operation gets exactly one [`Outcome`], when all that it held is back.
 //! - A flood wait holds the whole account, and its work is not given to another.
 //! - An operation that is [submitted to be kept](Manager::submit_kept) is done once, whatever becomes of the process.
+//!
+//! # Recovered messages
+//!
+//! Telegram does not tell a client that was away too long, or in whose channels too much happened, what it missed; it
+//! says where to go on from. A session remembers, in its store over restarts too, which messages of each chat were
+//! handled. Within a minute after it has connected, and whenever its updates have passed something over, it compares
+//! that with the list of its dialogs, and reads what is missing from the history of the chat. Handlers hear it as
+//! they hear everything, once, and [`Event::is_recovered`] says so.
+//!
+//! - The messages of one gap come oldest first; newer messages of the chat may come before them, as the stream of
+//!   updates does not wait.
+//! - Of each gap the newest 1000 messages are read ([`Builder::recover_at_most`]); older ones are given up, with a
+//!   warning and a count ([`MetricsSnapshot::events_dropped`]).
+//! - Only messages are recovered: not that they were edited or deleted, and nothing of bots, which have no dialogs.
+//! - An account that is new begins with its first list, which is made within a minute after it has connected for the
+//!   first time. A chat that appears later begins with what is not older than the list before.
 //!
 //! # What it will not do
 //!
@@ -61,6 +79,7 @@ mod limits;
 mod manager;
 mod operation;
 mod retry;
+mod seen;
 mod session;
 mod store;
 mod telegram;

@@ -26,6 +26,7 @@ pub struct Builder {
     users: Vec<Described>,
     channels: Vec<Channel>,
     longest_difference: Option<usize>,
+    too_long_without_pts: bool,
     limits: Vec<Limit>,
     new_keys_are: Option<String>,
 }
@@ -194,6 +195,14 @@ impl Builder {
         self
     }
 
+    /// Of a channel whose difference is [too long](Self::longest_difference) the client is not told where to go on
+    /// from: the dialog in the answer has no `pts`, which the schema allows. Some clients panic over that.
+    #[must_use]
+    pub fn too_long_without_pts(mut self) -> Self {
+        self.too_long_without_pts = true;
+        self
+    }
+
     /// An account that makes more than so many calls of a method in a time of this length is refused with 420
     /// `FLOOD_WAIT_x`, x being the seconds until the call would be accepted, rounded up; a call before that is refused
     /// again, with what is left. Calls that were refused, and those that a fault kept from being executed, do not
@@ -231,7 +240,7 @@ impl Builder {
     /// # Panics
     /// Outside a tokio runtime with I/O and time enabled.
     pub async fn start(mut self) -> Result<Telegram, StartError> {
-        let Self { port, longest_difference, .. } = self;
+        let Self { port, longest_difference, too_long_without_pts, .. } = self;
         let limits = Limits::new(std::mem::take(&mut self.limits));
         let new_keys_are = self.new_keys_are.take();
         let (world, with_accounts) = self.world()?;
@@ -241,6 +250,7 @@ impl Builder {
         let mut accounts = BTreeMap::new();
         let mut state = State::new(address, world);
         state.longest_difference = longest_difference;
+        state.too_long_without_pts = too_long_without_pts;
         state.limits = limits;
         for id in with_accounts {
             let user = state.world.users[&id].clone();
@@ -287,11 +297,13 @@ impl Builder {
             }
             world.add_user(user(id, &username, bot));
         }
+        // All that was said before was said at once.
+        let date = now();
         for (id, channel) in (FIRST_CHANNEL..).map(ChannelId).zip(self.channels) {
             if names.insert(channel.username.to_lowercase(), UserId(0)).is_some() {
                 return Err(StartError::NameTaken(channel.username));
             }
-            let channel = found(&mut world, &names, id, channel)?;
+            let channel = found(&mut world, &names, id, channel, date)?;
             world.channels.insert(id, channel);
         }
         Ok((world, with_accounts))
@@ -314,6 +326,7 @@ fn found(
     names: &BTreeMap<String, UserId>,
     id: ChannelId,
     described: Channel,
+    date: i32,
 ) -> Result<crate::world::Channel, StartError> {
     let mut members = BTreeMap::new();
     for (name, role) in &described.members {
@@ -335,7 +348,6 @@ fn found(
     if writers.is_empty() && described.messages > 0 {
         return Err(StartError::NobodyWrote(described.username));
     }
-    let date = now();
     let messages = (1..=described.messages as i32)
         .zip(writers.iter().cycle())
         .map(|(n, from)| Message {

@@ -17,6 +17,8 @@ impl Method {
     pub const SEND_MESSAGE: Self = Self(f::messages::SendMessage::CONSTRUCTOR_ID);
     /// `messages.getHistory`
     pub const GET_HISTORY: Self = Self(f::messages::GetHistory::CONSTRUCTOR_ID);
+    /// `messages.getDialogs`
+    pub const GET_DIALOGS: Self = Self(f::messages::GetDialogs::CONSTRUCTOR_ID);
     /// `channels.getParticipants`
     pub const GET_PARTICIPANTS: Self = Self(f::channels::GetParticipants::CONSTRUCTOR_ID);
     /// `users.getUsers`, also the identity call of clients.

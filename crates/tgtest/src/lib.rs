@@ -42,7 +42,8 @@
 //! # What can go wrong
 //!
 //! - calls: [`Fault`], [`Builder::limit`], [`Channel::slow_mode`], [`Telegram::set_role`], [`Telegram::revoke`];
-//! - updates: [`UpdateFault`], [`Builder::longest_difference`];
+//! - updates: [`UpdateFault`], [`Builder::longest_difference`], [`Builder::too_long_without_pts`],
+//!   [`Telegram::push_too_long`];
 //! - what answers and updates say: [`Fault::corrupt`], [`UpdateFault::corrupt`];
 //! - connections: [`Telegram::drop_connections`], [`Telegram::black_hole`], [`Telegram::restart`].
 //!

@@ -35,6 +35,18 @@ impl State {
         members
     }
 
+    /// Tells the clients of the members that more has happened in a channel than is told, and how far it has come;
+    /// returns how many members they are.
+    pub(crate) fn push_too_long(&mut self, channel: ChannelId) -> Option<usize> {
+        let channel = self.world.channels.get(&channel)?;
+        let update = tl::channel_too_long(channel);
+        let members: Vec<UserId> = channel.members.keys().copied().collect();
+        for member in &members {
+            self.push(*member, update.clone());
+        }
+        Some(members.len())
+    }
+
     pub(crate) fn add_update_fault(&mut self, fault: UpdateFault) {
         self.update_faults.add(fault);
     }

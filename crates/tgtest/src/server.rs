@@ -138,6 +138,24 @@ impl Telegram {
         Some(state.push_post(channel, &post))
     }
 
+    /// Tells the clients of a channel's members that more has happened in it than they are told, and how far it has
+    /// come (`updateChannelTooLong`), as Telegram does where much happens at once; returns how many members they are.
+    /// `None` if there is no such channel.
+    ///
+    /// ```
+    /// # use tgtest::{ChannelId, Telegram, UpdateFault, UserId};
+    /// # fn example(telegram: &Telegram, room: ChannelId, bob: UserId) {
+    /// telegram.inject_update_fault(UpdateFault::lose().times(2));
+    /// for text in ["not pushed", "nor this"] {
+    ///     telegram.push_post(room, bob, text);
+    /// }
+    /// telegram.push_too_long(room); // A client that believes the number misses both.
+    /// # }
+    /// ```
+    pub fn push_too_long(&self, channel: ChannelId) -> Option<usize> {
+        self.state.lock().push_too_long(channel)
+    }
+
     /// Makes something go wrong.
     pub fn inject(&self, fault: Fault) {
         self.state.lock().faults.add(fault);

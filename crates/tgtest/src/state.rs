@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) limits: Limits,
     /// The most messages that a client may have missed and still be told of; as many as there are if `None`.
     pub(crate) longest_difference: Option<usize>,
+    /// What is said of a channel with more of them lacks where to go on from.
+    pub(crate) too_long_without_pts: bool,
     pub(crate) journal: Journal,
     keys: HashMap<i64, Key>,
     /// Whose the keys are that clients make; nobody's if `None`.
@@ -84,6 +86,7 @@ impl State {
             update_faults: UpdateFaults::default(),
             limits: Limits::default(),
             longest_difference: None,
+            too_long_without_pts: false,
             journal: Journal::default(),
             keys: HashMap::new(),
             new_keys_are: None,

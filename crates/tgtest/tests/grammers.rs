@@ -117,6 +117,37 @@ async fn members_and_posts_are_seen_by_those_who_may() {
 }
 
 #[tokio::test]
+async fn dialogs_are_listed_page_by_page_and_not_to_bots() {
+    let world = Telegram::builder().account("alice").bot("robot").accounts("b", 230);
+    let room = Channel::group("room").member("alice").messages(3);
+    let telegram = world.channel(room).start().await.unwrap();
+    let me = telegram.account("alice").unwrap();
+    for account in telegram.accounts().filter(|account| account.username().starts_with('b')) {
+        assert!(telegram.push_message(me.id(), account.id(), "hello"));
+    }
+    let alice = connect(me).await;
+    let mut dialogs = alice.client.iter_dialogs();
+    assert_eq!(soon(dialogs.total()).await.unwrap(), 231);
+    let mut names = Vec::new();
+    while let Some(dialog) = soon(dialogs.next()).await.unwrap() {
+        assert!(dialog.last_message.is_some());
+        names.push(dialog.peer().name().unwrap_or_default().to_owned());
+    }
+    let first = names.first().cloned();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 231, "each once");
+    assert_eq!(first.as_deref(), Some("b99"), "the newest is the first: they are told by name");
+    let asked = |r: &tgtest::Request| r.method == Method::GET_DIALOGS;
+    assert_eq!(telegram.requests().into_iter().filter(asked).count(), 1 + 3);
+    let robot = connect(telegram.account("robot").unwrap()).await;
+    let refused = soon(robot.client.iter_dialogs().next()).await;
+    assert_eq!(rpc_name(refused), "BOT_METHOD_INVALID");
+    alice.disconnect().await;
+    robot.disconnect().await;
+}
+
+#[tokio::test]
 async fn a_key_in_two_connections_is_lost_to_both() {
     let telegram = Telegram::builder().account("alice").start().await.unwrap();
     let account = telegram.account("alice").unwrap();

@@ -1,8 +1,12 @@
-//! Updates that are lost, doubled or out of order: a client that catches up hears each message once.
+//! Updates that are lost, doubled or out of order: a client that catches up hears each message once; and what a client
+//! misses that believes what it is told.
 
 mod common;
 
+use std::panic::AssertUnwindSafe;
+
 use common::{Connected, connect, soon};
+use futures_util::FutureExt;
 use tgtest::{Builder, Channel, Method, Telegram, UpdateFault, UserId};
 
 /// Where messages are numbered for themselves.
@@ -127,4 +131,35 @@ async fn a_client_that_missed_too_much_goes_on_from_where_it_is_told() {
         assert_eq!(heard, ["after"], "{place:?}");
         client.disconnect().await;
     }
+}
+
+#[tokio::test]
+async fn a_client_that_is_told_how_far_a_channel_has_come_misses_what_was_before() {
+    let (telegram, mut client) = alice(Telegram::builder(), Place::Room).await;
+    telegram.inject_update_fault(UpdateFault::lose().to(id(&telegram, "alice")).times(2));
+    for text in ["1", "2"] {
+        say(&telegram, Place::Room, text);
+    }
+    assert_eq!(telegram.push_too_long(telegram.channel("room").unwrap()), Some(2));
+    assert_eq!(telegram.push_too_long(tgtest::ChannelId(1)), None);
+    let asked = async {
+        soon(telegram.called(Method::GET_CHANNEL_DIFFERENCE, 1)).await;
+        say(&telegram, Place::Room, "after");
+    };
+    let (heard, ()) = tokio::join!(client.hear(1), asked);
+    assert_eq!(heard, ["after"]);
+    client.disconnect().await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_told_where_to_go_on_from_panics_if_it_is_grammers() {
+    let world = Telegram::builder().longest_difference(1).too_long_without_pts();
+    let (telegram, mut client) = alice(world, Place::Room).await;
+    telegram.inject_update_fault(UpdateFault::lose().to(id(&telegram, "alice")).times(2));
+    for text in ["1", "2", "3"] {
+        say(&telegram, Place::Room, text);
+    }
+    let heard = AssertUnwindSafe(client.hear(1)).catch_unwind().await;
+    assert!(heard.is_err(), "{heard:?}");
+    client.disconnect().await;
 }

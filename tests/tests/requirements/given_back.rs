@@ -22,7 +22,7 @@ async fn every_task_is_listed_and_gone_after_the_shutdown() {
     let mut names: Vec<_> = tasks.iter().map(|task| task.name).collect();
     drop(tasks);
     names.sort_unstable();
-    let own = ["dispatcher", "health", "io", "pump", "runner"];
+    let own = ["census", "dispatcher", "health", "io", "pump", "runner"];
     assert_eq!(names, own);
 
     let late: Vec<_> = (0..20)

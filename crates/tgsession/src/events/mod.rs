@@ -17,11 +17,16 @@ pub(crate) use handlers::{Handlers, Joining};
 pub struct Event {
     session: SessionId,
     update: Update,
+    is_recovered: bool,
 }
 
 impl Event {
     pub(crate) fn new(session: SessionId, update: Update) -> Self {
-        Self { session, update }
+        Self { session, update, is_recovered: false }
+    }
+
+    pub(crate) fn recovered(session: SessionId, update: Update) -> Self {
+        Self { session, update, is_recovered: true }
     }
 
     /// The session it happened to.
@@ -37,9 +42,16 @@ impl Event {
         }
     }
 
-    /// The update as `grammers` has it.
+    /// The update as `grammers` has it. Of a message that was [recovered](Self::is_recovered) it is made as `grammers`
+    /// makes those of a difference: it has no number among the updates (`pts` is 0).
     pub fn update(&self) -> &Update {
         &self.update
+    }
+
+    /// Whether it was missing among the updates, and was read from the history of its chat: so newer messages of the
+    /// chat may have come before it.
+    pub fn is_recovered(&self) -> bool {
+        self.is_recovered
     }
 
     /// Whether the account sent it itself.

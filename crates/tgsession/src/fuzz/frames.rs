@@ -199,6 +199,33 @@ pub(crate) fn messages(random: &mut Random) -> Frame {
     peers(empty(begun.list(&some(random, message))), random)
 }
 
+/// With a top message, what was read and is unread; and how far a channel has come.
+fn dialog(random: &mut Random) -> Frame {
+    let settings = Frame::of::<types::PeerNotifySettings>().flags(0);
+    match random.below(8) {
+        0 => Frame::of::<types::DialogCommunity>().flags(0).long(5003).then(&settings),
+        1 => {
+            let folder = Frame::of::<types::Folder>().flags(0).int(1).text("old");
+            let begun = Frame::of::<types::DialogFolder>().flags(0).then(&folder);
+            (0..4).fold(begun.then(&peer(random)).int(small(random)), Frame::int)
+        }
+        _ => {
+            let begun = Frame::of::<types::Dialog>().flags(1).then(&peer(random));
+            (0..6).fold(begun.int(small(random)), Frame::int).then(&settings).int(60)
+        }
+    }
+}
+
+/// `messages.Dialogs`
+pub(crate) fn dialogs(random: &mut Random) -> Frame {
+    let begun = match random.below(8) {
+        0 => return Frame::of::<types::messages::DialogsNotModified>().int(3),
+        1..=2 => Frame::of::<types::messages::Dialogs>(),
+        _ => Frame::of::<types::messages::DialogsSlice>().int(250),
+    };
+    peers(begun.list(&some(random, dialog)).list(&some(random, message)), random)
+}
+
 /// `channels.ChannelParticipants`
 pub(crate) fn participants(random: &mut Random) -> Frame {
     if random.one_in(16) {
@@ -316,6 +343,7 @@ fn every_frame_is_valid_before_it_is_changed() {
     }
     check::<Vec<enums::User>>("users.User", users);
     check::<enums::messages::Messages>("messages.Messages", messages);
+    check::<enums::messages::Dialogs>("messages.Dialogs", dialogs);
     check::<enums::channels::ChannelParticipants>("channels.ChannelParticipants", participants);
     check::<enums::channels::ChannelParticipant>("channels.ChannelParticipant", one_participant);
     check::<enums::contacts::ResolvedPeer>("contacts.ResolvedPeer", resolved);

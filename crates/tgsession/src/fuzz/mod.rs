@@ -19,21 +19,23 @@ const STACK: usize = 64 << 20;
 
 /// The targets, and how many of a thousand cases each has. The last of the thousand goes over TCP, in `frames` of
 /// the workspace's tests.
-const TARGETS: [(&str, u64); 17] = [
-    ("facts", 280),
+const TARGETS: [(&str, u64); 19] = [
+    ("facts", 240),
     ("events", 40),
     ("kept operations", 20),
     ("sealed facts", 29),
     ("files of a store", 1),
     ("checkpoints", 60),
     ("records of sends", 40),
-    ("messages.Messages", 100),
-    ("channels.ChannelParticipants", 80),
+    ("messages.Messages", 90),
+    ("channels.ChannelParticipants", 60),
     ("channels.ChannelParticipant", 50),
     ("users.User", 80),
     ("contacts.ResolvedPeer", 60),
     ("updates.State", 19),
     ("RpcError", 60),
+    ("messages.Dialogs", 40),
+    ("pages of holes", 30),
     ("Updates", 40),
     ("updates.Difference", 20),
     ("updates.ChannelDifference", 20),

@@ -28,7 +28,7 @@ pub(crate) use slow::SlowChats;
 ///
 /// | | at once, then one every | a day (of UTC) |
 /// |---|---|---|
-/// | pages of 100 messages | 30, 1 s | 500 messages |
+/// | pages of 100 messages or dialogs | 30, 1 s | 500 messages exported |
 /// | pages of 200 members | 10, 1 s | |
 /// | chats exported | | 10 |
 /// | names looked up | 50, 300 s | |

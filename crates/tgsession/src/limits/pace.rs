@@ -14,7 +14,7 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PacedCall {
-    /// Reads a page of messages.
+    /// Reads a page of messages, or of dialogs: exports, and what updates passed over.
     History,
     /// Reads a page of members.
     Members,

@@ -81,6 +81,7 @@ impl Default for Builder {
                 health_timeout: Duration::from_secs(10),
                 stop_budget: Duration::from_secs(5),
                 event_capacity: 1024,
+                recover_at_most: 1000,
             },
             scrape_permits: 5,
             operation_permits: 3,
@@ -203,6 +204,14 @@ impl Builder {
     #[must_use]
     pub fn event_capacity(mut self, n: usize) -> Self {
         self.settings.event_capacity = n;
+        self
+    }
+
+    /// How many messages of a chat are read from its history where updates passed them over; 1000 if nothing is said.
+    /// Those that are older are given up, with a warning, and count as dropped.
+    #[must_use]
+    pub fn recover_at_most(mut self, messages: usize) -> Self {
+        self.settings.recover_at_most = messages;
         self
     }
 

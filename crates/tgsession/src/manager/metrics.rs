@@ -51,9 +51,10 @@ pub struct MetricsSnapshot {
     pub flood_waits: u64,
     /// Operations that failed because a lock was not free in time.
     pub lock_timeouts: u64,
-    /// Events that sessions received, the accounts' own messages aside.
+    /// Events that sessions received or recovered, the accounts' own messages aside.
     pub events_seen: u64,
-    /// Events that were dropped because handlers were too slow.
+    /// Events that were dropped because handlers were too slow, and messages that were given up because too many of
+    /// them were missed: of those no more than are counted.
     pub events_dropped: u64,
     /// Calls of handlers that went well.
     pub events_handled: u64,

@@ -14,7 +14,8 @@ use crate::telegram::identify;
 /// The operation is done when the handler will hear the next event; what it brings is the [`Monitoring`], which goes on
 /// until it is [stopped](Monitoring::stop) or the session ends.
 ///
-/// Messages that the account sent itself are left out. A handler that fails or panics is counted and
+/// Messages that the account sent itself are left out. What updates passed over comes later, and says so:
+/// [`Event::is_recovered`]. A handler that fails or panics is counted and
 /// concerns nobody else. Handlers of one session are called one after the other, so a slow one delays the
 /// events of its own session, and of no other.
 ///

@@ -143,4 +143,6 @@ pub(crate) struct Settings {
     pub(crate) stop_budget: Duration,
     /// How many events may wait for their handlers.
     pub(crate) event_capacity: usize,
+    /// How many messages of a chat are recovered at once.
+    pub(crate) recover_at_most: usize,
 }

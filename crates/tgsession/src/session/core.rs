@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use grammers_session::Session as _;
-use grammers_session::types::UpdatesState;
 use lockorder::tokio::Mutex;
 use once_cell::sync::OnceCell;
 use tokio::sync::{Notify, mpsc, watch};
@@ -19,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
+use super::doubts::Doubts;
 use super::kept::InHand;
 use super::latches;
 use super::live::Live;
@@ -31,6 +30,7 @@ use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
 use crate::limits::{Allowance, Notice};
 use crate::operation::{Kind, Lane};
+use crate::seen::Seen;
 use crate::store::{Book, Happened, StoredEvent, Topic};
 use crate::telegram::{Changes, Credentials, Identity};
 
@@ -74,7 +74,11 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn add(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
+        Self::add_all(counter, 1);
+    }
+
+    pub(crate) fn add_all(counter: &AtomicU64, n: u64) {
+        counter.fetch_add(n, Ordering::Relaxed);
     }
 }
 
@@ -105,8 +109,15 @@ pub(crate) struct Core {
     noted: AtomicU64,
     written: watch::Sender<u64>,
     /// To the dispatcher.
-    events: mpsc::Sender<Arc<Event>>,
+    pub(super) events: mpsc::Sender<Arc<Event>>,
+    /// How far what was given to it is handled.
     pub(super) position: Position,
+    /// Which messages were given to it, or are none of the session's.
+    pub(super) seen: watch::Sender<Seen>,
+    /// What may be missing of them.
+    pub(super) doubts: watch::Sender<Doubts>,
+    /// How often the stream was lost to a panic, since the last time that its line was found to work.
+    pub(super) falls: watch::Sender<u32>,
     /// Nothing more will be sent to the dispatcher.
     pub(crate) events_over: CancellationToken,
     /// Nothing more will be handled, and nothing change.
@@ -184,7 +195,10 @@ impl Core {
             written: watch::Sender::new(0),
             key_lost: Signal::default(),
             events,
-            position: Position::new(position),
+            position: Position::new(position, held.seen.clone()),
+            seen: watch::Sender::new(held.seen.resumed()),
+            doubts: watch::Sender::default(),
+            falls: watch::Sender::new(0),
             events_over: CancellationToken::new(),
             settled: CancellationToken::new(),
             admission,
@@ -241,6 +255,14 @@ impl Core {
         }
     }
 
+    /// Has the keeper write this with whatever comes next: nobody waits for that.
+    pub(super) fn changed_sometime(&self, topic: Topic) {
+        if let Some(changes) = &self.changes {
+            // Gone only once the session has stopped.
+            let _ = changes.send(topic);
+        }
+    }
+
     /// Has the keeper write what there is of this now.
     pub(crate) fn changed(&self, topic: Topic) {
         if let Some(changes) = &self.changes {
@@ -255,42 +277,6 @@ impl Core {
         if let Some(log) = &self.log {
             // Gone only once the session has stopped.
             let _ = log.send(StoredEvent::now(what));
-        }
-    }
-
-    /// How far the updates of the account have arrived.
-    pub(super) async fn arrived(&self) -> UpdatesState {
-        // It is in memory; where it cannot be read, nothing of it is written either.
-        self.credentials.session.updates_state().await.unwrap_or_default()
-    }
-
-    /// Gives the dispatcher an event, unless there is no room. It is shared at once: it is large, and the channel has
-    /// room for many.
-    pub(super) fn forward(&self, event: Event) -> bool {
-        let given = self.events.try_send(Arc::new(event)).is_ok();
-        if given {
-            self.position.given();
-        }
-        given
-    }
-
-    /// So many events were handled.
-    pub(super) fn reached(&self, events: u64) {
-        if self.position.reach(events) {
-            self.moved();
-        }
-    }
-
-    pub(super) async fn begin_position(&self) {
-        if self.position.begin(self.arrived().await) {
-            self.moved();
-        }
-    }
-
-    /// Has the keeper write the position with whatever comes next: nobody waits for that.
-    fn moved(&self) {
-        if let Some(changes) = &self.changes {
-            let _ = changes.send(Topic::Updates);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt;
 use grammers_client::tl;
 use grammers_session::Session as _;
-use grammers_session::types::{ChannelState, UpdatesState};
+use grammers_session::types::{ChannelState, PeerId, UpdatesState};
 use grammers_session::updates::{MessageBoxes, UpdatesLike};
 use tl::{Deserializable, enums};
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ use crate::fuzz::frames::{self, Frame, changed};
 use crate::fuzz::{Case, Random, foreign, run};
 use crate::limits::{Allowance, Limits, Used};
 use crate::operation::Custom;
+use crate::seen::{Hole, Seen, Top};
 use crate::store::{Account, Fact, Held};
 use crate::telegram::{CallError, Credentials};
 
@@ -36,9 +37,10 @@ pub(crate) fn take_up(account: Account, random: &mut Random) -> Case {
         let cached = credentials.session.cache_peer(peer).now_or_never();
         cached.expect("it is in memory").expect("it can be cached");
     }
-    let Held { blocked_until, used, .. } = held;
+    let Held { blocked_until, used, seen, .. } = held;
     wait(blocked_until);
     spend(used, random);
+    go_on(seen, random);
     let mut handled = UpdatesState::default();
     Step::between(&handled, &position).apply(&mut handled);
     let _ = Fact::updates(&handled);
@@ -62,6 +64,28 @@ fn wait(until: Option<SystemTime>) {
     queue.push(job);
     assert!(queue.next_change(Some(blocked), now).is_some());
     assert!(queue.expired(Some(blocked), now).is_empty(), "being held is no waiting");
+}
+
+/// Hears messages of chats of which this is known, and finds what is missing.
+fn go_on(seen: Seen, random: &mut Random) {
+    let mut seen = seen.resumed();
+    for chat in [PeerId::user(1001), PeerId::chat(77), PeerId::channel(5001)] {
+        let chat = chat.expect("they are numbers of chats");
+        let number = (random.number() as i32).max(1);
+        if seen.hear(chat, number) {
+            seen.join(chat, number);
+        }
+        assert!(
+            !seen
+                .fill(&Hole { chat, numbers: (1, i32::MAX), since: None }, &[number])
+                .contains(&number)
+        );
+        let top = Top { number: random.number() as i32, date: None };
+        let _ = (seen.adopt(chat, top), seen.holes(&[(chat, top)]), seen.is_torn(chat));
+        let known = seen.chat(chat).expect("something is known of it");
+        let _ = Fact::seen(chat, known);
+    }
+    let _ = (seen.complete(random.number() as i32, seen.jumps()), Fact::whole(seen.whole()));
 }
 
 /// Goes on with a day of which this was used.

@@ -7,7 +7,11 @@
 //!
 //! A line can answer and still bring no updates: a call that the update stream makes has no limit, and must not
 //! be cancelled. So it is asked too how far the updates have come, and where nothing has arrived between two
-//! looks although there was something, the line is made anew as well: the next one catches up.
+//! looks although there was something, the line is made anew as well: the next one catches up. A stream that was told
+//! to pass something over, and has brought nothing since, is not stuck: so each look knocks, and it says where it is.
+//!
+//! A line whose stream was lost to a panic is made again at once, that is after the same pauses: the first time after
+//! 2 s, and if the next is lost before it was found to work, after 4 s, and so on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,27 +40,52 @@ pub(super) async fn watch(core: Arc<Core>) {
 
 async fn look_after(core: &Arc<Core>) {
     let mut updates = Updates::default();
+    let mut falls = core.falls.subscribe();
+    // How many falls were seen to.
+    let mut known = 0;
     loop {
-        sleep(core.settings.health_interval).await;
+        tokio::select! {
+            () = sleep(core.settings.health_interval) => {}
+            // The core has the other end.
+            _ = falls.changed() => {}
+        }
         // A question would be one call more.
         if core.blocked_for().is_some() {
             continue;
         }
+        let fallen = *falls.borrow();
+        let has_fallen = fallen > known;
         let live = core.live();
         let works = match &live {
             Some(live) if !live.is_closing() => works(core, live, &mut updates).await,
             // Closed by somebody who makes another, or could not.
-            _ => !core.is_offline(),
+            _ => !has_fallen && !core.is_offline(),
         };
+        known = fallen;
         if !works {
-            make_again(core, live.as_ref()).await;
+            make_again(core, live.as_ref(), fallen.saturating_sub(1)).await;
+        } else if !has_fallen {
+            known = forget_falls(core, known);
         }
     }
+}
+
+/// A line was found to work: the falls that were seen to are forgotten. How many are still known.
+fn forget_falls(core: &Core, mut known: u32) -> u32 {
+    core.falls.send_if_modified(|falls| {
+        if *falls == known {
+            (*falls, known) = (0, 0);
+        }
+        // There is nothing to see to.
+        false
+    });
+    known
 }
 
 /// Whether Telegram answers, whatever it says, and updates arrive.
 async fn works(core: &Core, live: &Live, updates: &mut Updates) -> bool {
     let limit = core.settings.health_timeout;
+    live.connection.knock();
     let progress = match live.connection.identify(limit).await {
         Ok(_) => {
             core.works();
@@ -115,8 +144,8 @@ impl Updates {
     }
 }
 
-/// Replaces the line that did not work.
-async fn make_again(core: &Arc<Core>, judged: Option<&Arc<Live>>) {
+/// Replaces the line that did not work, after so many before it that did not last.
+async fn make_again(core: &Arc<Core>, judged: Option<&Arc<Live>>, before: u32) {
     // Somebody else may have replaced it.
     if core.live().as_ref().map(Arc::as_ptr) != judged.map(Arc::as_ptr) {
         return;
@@ -127,8 +156,8 @@ async fn make_again(core: &Arc<Core>, judged: Option<&Arc<Live>>) {
     if let Some(live) = judged {
         live.close();
     }
-    for attempt in 0.. {
-        if attempt == PAUSES.len() {
+    for attempt in before as usize.. {
+        if attempt >= PAUSES.len() {
             core.set_state(SessionState::Degraded);
         }
         sleep(pause(core.id.number(), attempt)).await;

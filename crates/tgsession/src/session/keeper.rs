@@ -145,7 +145,7 @@ impl Drop for Running {
 
 /// What a crash must not lose: everything else comes again.
 fn is_urgent(topic: &Topic) -> bool {
-    !matches!(topic, Topic::Updates | Topic::Used | Topic::Peer(_))
+    !matches!(topic, Topic::Updates | Topic::Used | Topic::Peer(_) | Topic::Seen(_) | Topic::Whole)
 }
 
 async fn facts(core: &Core, topics: &HashSet<Topic>) -> Result<Vec<Fact>, AccountError> {
@@ -163,6 +163,8 @@ async fn facts(core: &Core, topics: &HashSet<Topic>) -> Result<Vec<Fact>, Accoun
             Topic::KeyLost => core.lost_name().map(Fact::key_lost),
             Topic::Used => Some(Fact::used(&core.allowance.quotas.used())),
             Topic::Restricted => core.restriction_name().as_deref().map(Fact::restricted),
+            Topic::Seen(chat) => core.position.chat(chat).map(|known| Fact::seen(chat, &known)),
+            Topic::Whole => Some(Fact::whole(core.position.whole())),
         };
         facts.push(fact.unwrap_or_else(|| Fact::none(topic)));
     }

@@ -18,7 +18,7 @@ use super::job::{Job, Load};
 use super::live::Live;
 use super::runner::{Note, Runner};
 use super::state::SessionState;
-use super::{health, streams};
+use super::{census, health, streams};
 use crate::id::SessionId;
 use crate::operation::{Operation, Ticket};
 use crate::telegram::CallError;
@@ -117,6 +117,10 @@ impl Session {
         core.spawn_essential("dispatcher", dispatcher, |core| core.events_over.is_cancelled());
         let health = health::watch(Arc::clone(&core));
         core.spawn_essential("health", health, |core| {
+            core.draining.is_cancelled() || core.key_lost.is_cancelled()
+        });
+        let census = census::watch(Arc::clone(&core));
+        core.spawn_essential("census", census, |core| {
             core.draining.is_cancelled() || core.key_lost.is_cancelled()
         });
         core.set_state(SessionState::Connected);

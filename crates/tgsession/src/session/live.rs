@@ -50,13 +50,11 @@ impl Live {
             Err(CallError::Unavailable { reason, maybe_executed: false })
         });
         match answered {
-            Ok((stream, identity)) => {
+            Ok(((stream, inlet), identity)) => {
                 core.begin_position().await;
-                live.spawn(
-                    core,
-                    "pump",
-                    streams::pump(Arc::clone(core), Arc::clone(&live), stream),
-                );
+                let pump = streams::pump(Arc::clone(core), Arc::clone(&live), stream, inlet);
+                live.spawn(core, "pump", pump);
+                core.doubt_line();
                 opening.keep();
                 Ok(identity)
             }
@@ -81,7 +79,8 @@ impl Live {
             live.closed().await;
         }
         Self::open(core).await?;
-        core.set_offline(false);
+        // Its stream may be lost by now.
+        core.set_offline(core.live().is_none_or(|live| live.is_closing()));
         core.works();
         Ok(())
     }

@@ -2,17 +2,20 @@
 //!
 //! Its tasks are the *io* task of `grammers`, the *pump*, which owns the update stream and only drains it,
 //! the *dispatcher*, which calls handlers, the *health* task, which asks whether the line works and makes it
-//! again, the *runner*, which owns the queue and starts operations, and one for each operation that waits for a
-//! permit or runs; and, where there is a store, the *keeper*, which writes what changes, and one for each operation
-//! that the store [keeps](kept). They share nothing but ranked locks, atomics and channels. What the session needs of
-//! its manager it asks for through [`Admission`].
+//! again, the *census*, which finds and fetches what the stream passed over, the *runner*, which owns the queue and in
+//! which operations wait and run; and, where there is a store, the *keeper*, which writes what changes, and one for each
+//! operation that the store [keeps](kept). They share nothing but ranked locks, atomics and channels. What the session
+//! needs of its manager it asks for through [`Admission`].
 
 mod admission;
 mod attempt;
+mod census;
 mod config;
 mod core;
+mod doubts;
 #[cfg(test)]
 pub(crate) mod fuzz;
+mod given;
 mod health;
 mod job;
 mod keeper;
@@ -21,6 +24,7 @@ mod latches;
 mod lifecycle;
 mod live;
 mod position;
+mod progress;
 mod queue;
 mod runner;
 mod signal;

@@ -5,17 +5,24 @@
 //! handlers. So what the store has is this position. It moves in steps, each noted with the number of the last event
 //! that it stands behind, and taken once that event is handled. A step never comes before one of its events; so
 //! after a kill an event may come again, and none is missing.
+//!
+//! Which messages are known (see [`seen`](crate::seen)) moves with it, in the same steps: else a message could be
+//! behind the one and not behind the other.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use grammers_session::types::{ChannelState, UpdatesState};
+use grammers_session::types::{ChannelState, PeerId, UpdatesState};
 use tokio::sync::watch;
+
+use crate::seen::{Change, Chat, Seen, Whole};
+use crate::store::Topic;
 
 /// How far the updates of an account were handled, and how far they will have been.
 #[derive(Debug)]
 pub(super) struct Position {
     handled: watch::Sender<UpdatesState>,
+    seen: watch::Sender<Seen>,
     /// Behind which event: at most one for each that waits, and one more.
     ahead: watch::Sender<VecDeque<(u64, Step)>>,
     /// How many events were given to the dispatcher.
@@ -23,9 +30,10 @@ pub(super) struct Position {
 }
 
 impl Position {
-    pub(super) fn new(handled: UpdatesState) -> Self {
+    pub(super) fn new(handled: UpdatesState, seen: Seen) -> Self {
         Self {
             handled: watch::Sender::new(handled),
+            seen: watch::Sender::new(seen),
             ahead: watch::Sender::default(),
             events: AtomicU64::new(0),
         }
@@ -33,6 +41,16 @@ impl Position {
 
     pub(super) fn handled(&self) -> UpdatesState {
         self.handled.borrow().clone()
+    }
+
+    /// Which messages of a chat were handled, if it is known.
+    pub(super) fn chat(&self, chat: PeerId) -> Option<Chat> {
+        self.seen.borrow().chat(chat).cloned()
+    }
+
+    /// Whether something may be missing, as far as was handled.
+    pub(super) fn whole(&self) -> Whole {
+        self.seen.borrow().whole()
     }
 
     /// An account that was never used begins where its first connection began; false if it was.
@@ -46,13 +64,17 @@ impl Position {
         })
     }
 
-    /// An event was given to the dispatcher.
+    /// An event is about to be given to the dispatcher. Counted before, a step that somebody else notes meanwhile
+    /// stands behind it at worst.
     pub(super) fn given(&self) {
         self.events.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Behind the events that were given so far, the updates have come one step further.
     pub(super) fn note(&self, step: Step) {
+        if step.is_empty() {
+            return;
+        }
         let events = self.events.load(Ordering::Acquire);
         self.ahead.send_modify(|ahead| match ahead.back_mut() {
             Some((behind, last)) if *behind == events => last.extend(step),
@@ -65,8 +87,8 @@ impl Position {
         self.ahead.subscribe()
     }
 
-    /// So many events were handled: takes the steps behind them; false if there are none.
-    pub(super) fn reach(&self, events: u64) -> bool {
+    /// So many events were handled: takes the steps behind them, and returns what has changed by them.
+    pub(super) fn reach(&self, events: u64) -> Vec<Topic> {
         let mut steps = Vec::new();
         self.ahead.send_if_modified(|ahead| {
             while ahead.front().is_some_and(|(behind, _)| *behind <= events) {
@@ -75,11 +97,21 @@ impl Position {
             // Whoever took them knows.
             false
         });
-        let moved = !steps.is_empty();
-        if moved {
-            self.handled.send_modify(|at| steps.into_iter().for_each(|step| step.apply(at)));
+        let mut changed = Vec::new();
+        for step in steps {
+            // What is known comes first: of a process that is killed between the two it is the newer.
+            let known = step.seen.iter().map(|change| match change {
+                Change::Known { chat, .. } | Change::Broken { chat, .. } => Topic::Seen(*chat),
+                Change::Whole(_) => Topic::Whole,
+            });
+            changed.extend(known);
+            self.seen.send_modify(|seen| step.seen.iter().for_each(|change| seen.apply(*change)));
+            if step.has_moved() {
+                changed.push(Topic::Updates);
+                self.handled.send_modify(|at| step.apply(at));
+            }
         }
-        moved
+        changed
     }
 }
 
@@ -90,6 +122,13 @@ pub(super) struct Step {
     primary: Option<(i32, i32, i32)>,
     qts: Option<i32>,
     channels: Vec<ChannelState>,
+    seen: Vec<Change>,
+}
+
+impl From<Vec<Change>> for Step {
+    fn from(seen: Vec<Change>) -> Self {
+        Self { seen, ..Self::default() }
+    }
 }
 
 impl Step {
@@ -111,11 +150,27 @@ impl Step {
                 .filter(is_new)
                 .map(|(_, c)| c.clone())
                 .collect(),
+            seen: Vec::new(),
         }
     }
 
+    /// The channels that have moved.
+    pub(super) fn channels(&self) -> &[ChannelState] {
+        &self.channels
+    }
+
+    /// The same, with what became known by it.
+    pub(super) fn with(mut self, seen: Vec<Change>) -> Self {
+        self.seen.extend(seen);
+        self
+    }
+
+    fn has_moved(&self) -> bool {
+        self.primary.is_some() || self.qts.is_some() || !self.channels.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.primary.is_none() && self.qts.is_none() && self.channels.is_empty()
+        !self.has_moved() && self.seen.is_empty()
     }
 
     /// Goes on with a later step.
@@ -123,9 +178,10 @@ impl Step {
         self.primary = later.primary.or(self.primary);
         self.qts = later.qts.or(self.qts);
         later.channels.into_iter().for_each(|channel| set(&mut self.channels, channel));
+        self.seen.extend(later.seen);
     }
 
-    /// Takes the step.
+    /// Takes the step, as far as it is one of the stream.
     pub(super) fn apply(self, position: &mut UpdatesState) {
         if let Some((pts, date, seq)) = self.primary {
             (position.pts, position.date, position.seq) = (pts, date, seq);
@@ -145,6 +201,7 @@ fn set(channels: &mut Vec<ChannelState>, new: ChannelState) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seen::How;
 
     fn at(pts: i32, qts: i32, channels: &[(i64, i32)]) -> UpdatesState {
         let channels = channels.iter().map(|&(id, pts)| ChannelState { id, pts }).collect();
@@ -180,15 +237,20 @@ mod tests {
     #[test]
     fn a_step_is_taken_once_the_events_before_it_are_handled() {
         let [start, first, second, _] = way();
-        let position = Position::new(start.clone());
+        let position = Position::new(start.clone(), Seen::default());
+        let chat = PeerId::user(7).unwrap();
+        let known = Change::Known { chat, numbers: (0, 9), how: How::Heard };
         position.given();
         position.given();
         position.note(Step::between(&start, &first));
-        position.note(Step::between(&first, &second));
-        assert!(!position.reach(1));
+        position.note(Step::between(&first, &second).with(vec![known]));
+        assert!(position.reach(1).is_empty());
         assert_eq!(position.handled(), start);
         assert_eq!(position.ahead.borrow().len(), 1, "steps behind one event are one");
-        assert!(position.reach(2) && !position.reach(2));
+        assert!(position.chat(chat).is_none());
+        assert_eq!(position.reach(2), [Topic::Seen(chat), Topic::Updates]);
+        assert!(position.reach(2).is_empty());
         assert_eq!(position.handled(), second);
+        assert!(position.chat(chat).is_some());
     }
 }

@@ -317,7 +317,8 @@ impl Runner {
     }
 }
 
-async fn until(deadline: Option<Instant>) {
+/// Waits until then; for ever if there is no such time.
+pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -3,102 +3,110 @@
 //! They are two tasks so that a slow handler stops its own session's events and never the stream, from which
 //! `grammers` drops what nobody takes.
 //!
-//! Updates come in batches, and the state of the stream is already that after the last of its batch. That a batch is
-//! over is seen when `next` has nothing at hand, or a new state: only then a step of the
-//! [position](super::position) is noted behind it.
+//! `grammers` panics over some of what a server may say, such as a difference that is too long and does not say where
+//! it ends. Then the stream is lost and not the session: the position that cannot be gone on from is forgotten, and the
+//! line closed for the [health](super::health) task to make another. What is missing by that the
+//! [census](super::census) finds.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::poll;
+use futures_util::future::{Either, select};
+use futures_util::{FutureExt, poll};
 use grammers_client::client::UpdateStream;
-use grammers_session::types::UpdatesState;
 use tokio::sync::mpsc;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::core::{Core, Counts};
 use super::live::Live;
-use super::position::Step;
+use super::progress::Progress;
 use super::state::SessionState;
 use crate::events::{Event, Joining};
-use crate::telegram::CallError;
+use crate::telegram::{CallError, Inlet, is_knock};
 
 /// The pause after the second failure in a row; it doubles up to [`MAX_PAUSE`]. After the first there is
 /// none: connections break, and most come back at once.
 const PAUSE: Duration = Duration::from_secs(2);
 const MAX_PAUSE: Duration = Duration::from_secs(16);
 
-/// Owns the stream until its connection is closed. `next` must not be cancelled, so nothing is selected here:
-/// on a closed connection it ends by itself.
-pub(super) async fn pump(core: Arc<Core>, live: Arc<Live>, mut stream: UpdateStream) {
+/// Owns the stream and its inlet until their connection is closed.
+pub(super) async fn pump(core: Arc<Core>, live: Arc<Live>, stream: UpdateStream, inlet: Inlet) {
+    let inlet = pin!(inlet.run(|omen| core.on_omen(omen)));
+    let drained = pin!(drain(&core, &live, stream));
+    // First the inlet: what it lets in is taken in the same go. It ends with the connection, and the stream after it.
+    if let Either::Left(((), drained)) = select(inlet, drained).await {
+        drained.await;
+    }
+}
+
+/// Takes what the stream brings. `next` must not be cancelled, so nothing is selected here: on a closed connection it
+/// ends by itself.
+async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
     let mut failures = 0;
-    let mut progress = Progress::new(&core).await;
+    let mut progress = Progress::new(core).await;
     loop {
         let next = {
-            let mut next = pin!(stream.next());
+            let mut next = pin!(AssertUnwindSafe(stream.next()).catch_unwind());
             match poll!(next.as_mut()) {
                 Poll::Ready(next) => next,
                 Poll::Pending => {
-                    progress.batch_is_over(&core);
+                    progress.batch_is_over(core);
                     next.await
                 }
             }
         };
         match next {
-            Ok(update) => {
+            Ok(Ok(update)) => {
+                save(core, &stream).await;
+                progress.arrived(core).await;
+                if is_knock(update.raw()) {
+                    continue;
+                }
                 failures = 0;
                 if !live.is_closing() {
                     core.works();
                 }
-                save(&core, &stream).await;
-                progress.arrived(&core).await;
-                forward(&core, Event::new(core.id, update));
+                if progress.take(core, &update) {
+                    forward(core, Event::new(core.id, update));
+                }
             }
-            Err(_) if live.is_closing() => break,
-            Err(error) => {
+            Ok(Err(_)) if live.is_closing() => break,
+            Ok(Err(error)) => {
                 failures += 1;
-                if !recover(&core, &live, error.into(), failures).await {
+                if !recover(core, live, error.into(), failures).await {
                     break;
                 }
             }
+            Err(_panic) => {
+                // It has brought what it had, and where it stands now nobody knows.
+                progress.batch_is_over(core);
+                return fall(core, live).await;
+            }
         }
     }
-    save(&core, &stream).await;
-    progress.arrived(&core).await;
-    progress.batch_is_over(&core);
+    save(core, &stream).await;
+    progress.arrived(core).await;
+    progress.batch_is_over(core);
 }
 
-/// How far the dispatcher was told that updates have come, and how far they have.
-struct Progress {
-    told: UpdatesState,
-    arrived: UpdatesState,
-}
-
-impl Progress {
-    async fn new(core: &Core) -> Self {
-        let arrived = core.arrived().await;
-        Self { told: arrived.clone(), arrived }
+/// The stream is lost to a panic, which comes again where the next one goes on from the same place. So the channels are
+/// forgotten, which is what most panics are about; if it falls again, the account too. What the next line is asked for
+/// then begins where Telegram is.
+async fn fall(core: &Core, live: &Live) {
+    if live.is_closing() {
+        return;
     }
-
-    /// To be called when something was taken from the stream: if its state is a new one, so is the batch.
-    async fn arrived(&mut self, core: &Core) {
-        let arrived = core.arrived().await;
-        if arrived != self.arrived {
-            self.batch_is_over(core);
-            self.arrived = arrived;
-        }
-    }
-
-    /// Everything up to the state that has arrived was forwarded.
-    fn batch_is_over(&mut self, core: &Core) {
-        let step = Step::between(&self.told, &self.arrived);
-        if !step.is_empty() {
-            core.position.note(step);
-            self.told.clone_from(&self.arrived);
-        }
-    }
+    let falls = *core.falls.borrow() + 1;
+    error!(session = %core.id, falls, "the update stream panicked: another line is made");
+    core.forget_position(falls > 1).await;
+    core.doubt_all();
+    core.set_state(SessionState::Reconnecting);
+    core.set_offline(true);
+    live.close();
+    core.falls.send_replace(falls);
 }
 
 /// Gives the session the state of the stream.

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::backend::{FactId, Kinds};
 use crate::limits::Used;
+use crate::seen::{Chat, Seen, Whole};
 
 /// What a fact is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +32,10 @@ pub(crate) enum Topic {
     Restricted,
     /// What was used of the day's quotas.
     Used,
+    /// Which messages of a chat are known.
+    Seen(PeerId),
+    /// Whether something of the account may be missing.
+    Whole,
 }
 
 impl Topic {
@@ -81,6 +86,8 @@ impl From<Topic> for FactId {
             Topic::KeyLost => (6, 0),
             Topic::Restricted => (7, 0),
             Topic::Used => (8, 0),
+            Topic::Seen(chat) => (9, chat.bot_api_dialog_id_unchecked()),
+            Topic::Whole => (10, 0),
         };
         Self { kind, id }
     }
@@ -149,6 +156,14 @@ impl Fact {
     pub(crate) fn restricted(name: &str) -> Self {
         Self::new(Topic::Restricted, &name)
     }
+
+    pub(crate) fn seen(id: PeerId, chat: &Chat) -> Self {
+        Self::new(Topic::Seen(id), chat)
+    }
+
+    pub(crate) fn whole(whole: Whole) -> Self {
+        Self::new(Topic::Whole, &whole)
+    }
 }
 
 /// All facts of an account that is signed in and was not used yet.
@@ -167,13 +182,15 @@ pub(crate) struct Account {
     pub(crate) held: Held,
 }
 
-/// What holds an account, over restarts too.
+/// What holds an account, and what it had come to, over restarts too.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Held {
     pub(crate) blocked_until: Option<SystemTime>,
     pub(crate) key_lost: Option<String>,
     pub(crate) restricted: Option<String>,
     pub(crate) used: Used,
+    /// Which messages were handled, which is what its events go on from.
+    pub(crate) seen: Seen,
 }
 
 /// Facts as they are read, one by one.
@@ -201,6 +218,14 @@ impl Facts {
             6 => self.held.key_lost = Some(parse(value)?),
             7 => self.held.restricted = Some(parse(value)?),
             8 => self.held.used = parse(value)?,
+            9 => {
+                let chat: Chat = parse(value)?;
+                // A number that no chat has concerns none.
+                if let Some(id) = PeerId::from_bot_api_dialog_id(id.id) {
+                    self.held.seen.load(id, chat);
+                }
+            }
+            10 => self.held.seen.load_whole(parse(value)?),
             // Of a newer version, which has changed nothing that this one knows.
             _ => {}
         }

@@ -13,10 +13,12 @@ use grammers_mtsender::{
 use grammers_session::types::{PeerId, UpdateState, UpdatesState};
 use grammers_session::updates::UpdatesLike;
 use grammers_session::{Session, SessionData};
+use once_cell::sync::OnceCell;
 use tokio::sync::mpsc;
 
 use super::CallError;
 use super::account::{AccountSession, Changes};
+use super::inlet::{Inlet, Knocker, knock};
 
 /// What does not fit is dropped by `grammers` without a word, so there is room.
 const UPDATE_CAPACITY: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
@@ -50,6 +52,8 @@ impl fmt::Debug for Credentials {
 pub(crate) struct Connection {
     pub(crate) client: Client,
     session: Arc<AccountSession>,
+    /// To its stream, once there is one.
+    knocker: OnceCell<Knocker>,
 }
 
 /// The parts of a connection that need tasks of their own.
@@ -67,7 +71,8 @@ impl Connection {
         let pool =
             SenderPool::with_configuration(Arc::clone(&session), credentials.api_id, parameters());
         let client = Client::new(pool.handle);
-        Parts { connection: Self { client, session }, io: pool.runner, updates: pool.updates }
+        let connection = Self { client, session, knocker: OnceCell::new() };
+        Parts { connection, io: pool.runner, updates: pool.updates }
     }
 
     /// Where the updates of an account that was never used begin: to be called before its stream exists, so that what
@@ -90,14 +95,37 @@ impl Connection {
         Ok(())
     }
 
-    /// The numbered, gapless stream of updates from where the session was left. Its `next` must not be cancelled.
+    /// The numbered stream of updates from where the session was left, and the inlet that must run for it to bring
+    /// anything. Its `next` must not be cancelled.
     pub(crate) async fn stream(
         &self,
         updates: mpsc::Receiver<UpdatesLike>,
-    ) -> Result<UpdateStream, CallError> {
+    ) -> Result<(UpdateStream, Inlet), CallError> {
+        let (inlet, knocker, updates) = Inlet::new(updates);
         let configuration = UpdatesConfiguration { catch_up: true };
         let stream = self.client.stream_updates(updates, configuration).await;
-        stream.map_err(|error| unreadable(&error))
+        let stream = stream.map_err(|error| unreadable(&error))?;
+        // There is one stream.
+        let _ = self.knocker.set(knocker);
+        Ok((stream, inlet))
+    }
+
+    /// Has the stream bring something that is nothing, so that it is known where it stands: unless it is busy, and
+    /// brings something anyway.
+    pub(crate) fn knock(&self) {
+        if let Some(stream) = self.knocker.get().and_then(Knocker::upgrade) {
+            let _ = stream.try_send(knock());
+        }
+    }
+
+    /// One call that may take so long.
+    pub(crate) async fn call<R: tl::RemoteCall>(
+        &self,
+        request: &R,
+        limit: Duration,
+    ) -> Result<R::Return, CallError> {
+        let answer = tokio::time::timeout(limit, self.client.invoke(request)).await;
+        Ok(answer.map_err(|_| no_answer(limit))??)
     }
 
     /// Asks Telegram who this is: the cheapest call that proves that the line works.
@@ -108,9 +136,8 @@ impl Connection {
 
     /// How far Telegram's updates for the account have come, and how far those that arrived here.
     pub(crate) async fn updates(&self, limit: Duration) -> Result<Progress, CallError> {
-        let request = tl::functions::updates::GetState {};
-        let answer = tokio::time::timeout(limit, self.client.invoke(&request)).await;
-        let tl::enums::updates::State::State(there) = answer.map_err(|_| no_answer(limit))??;
+        let answer = self.call(&tl::functions::updates::GetState {}, limit).await?;
+        let tl::enums::updates::State::State(there) = answer;
         let here = self.session.updates_state().await;
         let here = here.map_err(|error| CallError::Invalid(error.to_string()))?;
         Ok(Progress { there: there.pts, here: here.pts })

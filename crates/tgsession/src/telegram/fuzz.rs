@@ -10,12 +10,13 @@ use grammers_session::{Session as _, SessionData};
 use tl::enums;
 use tokio::time::Instant;
 
-use super::{CallError, Credentials, Identity, Progress};
+use super::{CallError, Connection, Credentials, DialogList, Identity, Page, Progress, page_below};
 use crate::fuzz::frames::{self, changed};
-use crate::fuzz::{Case, run};
+use crate::fuzz::{Case, Random, foreign, run};
 use crate::limits::SlowChats;
 use crate::operation::Kind;
 use crate::retry::{Kinds, Next, Spread};
+use crate::seen::{Hole, Seen};
 use crate::store::Fact;
 
 #[test]
@@ -68,6 +69,77 @@ fn wherever_updates_are_said_to_stand_it_is_told_whether_they_move() {
         let (earlier, now) = (Progress::new(state.pts, 5), Progress::new(state.seq, state.qts));
         assert!(!(now.has_moved_since(earlier) && now.is_stuck_since(earlier)));
         Case::Accepted
+    });
+}
+
+/// The numbers of a hole and a date, of which some messages are.
+fn hole(random: &mut Random) -> Hole {
+    let chat = random.pick(&[PeerId::user(1001), PeerId::chat(77), PeerId::channel(5001)]);
+    let chat = chat.expect("they are numbers of chats");
+    let from = random.pick(&[1, 5, 20]);
+    let to = random.pick(&[4, 20, 30, 39, i32::MAX]);
+    let since = random.pick(&[None, None, Some(1_700_000_000), Some(1_700_000_001)]);
+    Hole { chat, numbers: (from, to), since }
+}
+
+#[test]
+fn whatever_a_list_of_dialogs_says_it_ends_and_each_chat_stands_in_it_once() {
+    run("messages.Dialogs", |random| {
+        let mut list = DialogList::begin();
+        let session = Credentials::new(SessionData::default(), 1, None).session;
+        let mut pages = 0;
+        while list.request().is_some() && pages < 8 {
+            let Some(answer) = changed(random, frames::dialogs) else { break };
+            pages += 1;
+            for peer in list.take(answer) {
+                let cached = session.cache_peer(peer).now_or_never();
+                cached.expect("it is in memory").expect("it is known");
+            }
+        }
+        let tops = list.into_tops();
+        let mut chats: Vec<_> = tops.iter().map(|(chat, _)| chat.bot_api_dialog_id()).collect();
+        chats.sort_unstable();
+        assert!(chats.windows(2).all(|pair| pair[0] != pair[1]), "{chats:?}");
+        let mut seen = Seen::default();
+        for (chat, top) in &tops {
+            seen.adopt(*chat, *top);
+            assert_eq!(seen.hole(*chat, Some(*top)), None, "nothing is missing of what begins");
+        }
+        Case::of((pages > 0).then_some(()))
+    });
+}
+
+#[test]
+fn whatever_a_page_of_a_history_says_a_hole_is_filled_from_its_end_on_and_with_its_own() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let credentials = Credentials::new(SessionData::default(), 1, None);
+    let client = Connection::prepare(&credentials).connection.client;
+    run("pages of holes", |random| {
+        let hole = hole(random);
+        let mut seen = Seen::default();
+        let (mut below, mut pages) = (None, 0);
+        while let Some(answer) = changed(random, frames::messages).filter(|_| pages < 3) {
+            let request = page_below(hole.chat.to_ambient_ref(), &hole, below);
+            assert!(request.min_id >= 0 && request.offset_id >= 0);
+            let page = Page::of(answer, &hole, below);
+            pages += 1;
+            let (highest, lowest, is_last) = (page.highest(), page.lowest(), page.is_last);
+            let updates = foreign(|| runtime.block_on(page.into_updates(&client, hole.chat)));
+            let Some(Ok(updates)) = updates else { return Case::Foreign };
+            let numbers: Vec<i32> = updates.iter().map(|(number, _)| *number).collect();
+            assert!(numbers.is_sorted_by(|a, b| a < b), "each once, in order: {numbers:?}");
+            assert!(numbers.iter().all(|n| (hole.numbers.0..=hole.numbers.1).contains(n)));
+            assert!(numbers.iter().all(|n| below.is_none_or(|below| *n < below)));
+            assert!(numbers.last() <= highest.as_ref(), "{numbers:?}");
+            if is_last {
+                assert_eq!(seen.fill(&hole, &numbers), numbers, "nothing was known");
+                assert!(seen.fill(&hole, &numbers).is_empty(), "each once");
+                break;
+            }
+            assert!(lowest.is_some(), "it goes on below");
+            below = lowest;
+        }
+        Case::of((pages > 0).then_some(()))
     });
 }
 

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use grammers_tl_types::{enums, functions as f, types};
 
 use super::{Caller, RpcError, channels, refuse, user_of};
@@ -132,41 +130,6 @@ fn page<'a>(all: &[&'a Message], arguments: &f::messages::GetHistory) -> Vec<&'a
         .filter(|m| m.id > arguments.min_id)
         .copied()
         .collect()
-}
-
-pub(super) fn get_dialogs(
-    caller: &mut Caller<'_>,
-    arguments: &f::messages::GetDialogs,
-) -> Result<enums::messages::Dialogs, RpcError> {
-    let mut dialogs = types::messages::Dialogs {
-        dialogs: Vec::new(),
-        messages: Vec::new(),
-        chats: Vec::new(),
-        users: Vec::new(),
-    };
-    // All of them stand on the first page.
-    if arguments.offset_id == 0 && arguments.offset_date == 0 {
-        let (me, world) = (caller.me, &caller.state.world);
-        let mut newest = BTreeMap::new();
-        for message in world.mailboxes.get(&me).into_iter().flat_map(|mailbox| &mailbox.messages) {
-            if let Peer::User(with) = message.peer {
-                newest.insert(with, message);
-            }
-        }
-        for (with, message) in newest {
-            dialogs.dialogs.push(tl::dialog(message, None));
-            dialogs.messages.push(tl::message(message, me));
-            dialogs.users.extend(world.users.get(&with).map(|user| tl::user(user, me)));
-        }
-        for channel in world.channels.values().filter(|channel| channel.role(me).is_some()) {
-            if let Some(message) = channel.messages.last() {
-                dialogs.dialogs.push(tl::dialog(message, Some(channel.pts)));
-                dialogs.messages.push(tl::message(message, me));
-                dialogs.chats.push(tl::channel(channel, me));
-            }
-        }
-    }
-    Ok(dialogs.into())
 }
 
 pub(super) fn read_history(

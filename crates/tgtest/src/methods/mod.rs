@@ -4,6 +4,7 @@
 //! function, writes the journal, and lets faults strike.
 
 mod channels;
+mod dialogs;
 mod help;
 mod messages;
 mod updates;
@@ -140,7 +141,7 @@ fn execute(
         f::contacts::ResolveUsername => users::resolve_username,
         f::messages::SendMessage => messages::send_message,
         f::messages::GetHistory => messages::get_history,
-        f::messages::GetDialogs => messages::get_dialogs,
+        f::messages::GetDialogs => dialogs::get_dialogs,
         f::messages::ReadHistory => messages::read_history,
         f::channels::GetParticipant => channels::get_participant,
         f::channels::GetParticipants => channels::get_participants,

@@ -68,7 +68,7 @@ pub(super) fn get_channel_difference(
     .into())
 }
 
-/// Where to go on from, and the latest messages. Clients panic if the dialog does not say where.
+/// Where to go on from, and the latest messages.
 fn channel_too_long(
     caller: &Caller<'_>,
     channel: &Channel,
@@ -78,7 +78,7 @@ fn channel_too_long(
     types::updates::ChannelDifferenceTooLong {
         r#final: true,
         timeout: TIMEOUT,
-        dialog: tl::dialog(newest, Some(channel.pts)),
+        dialog: tl::dialog(newest, (!caller.state.too_long_without_pts).then_some(channel.pts)),
         messages: latest.iter().rev().map(|m| tl::message(m, caller.me)).collect(),
         chats: vec![tl::channel(channel, caller.me)],
         users: tl::users(&caller.state.world, latest.iter().copied(), caller.me),

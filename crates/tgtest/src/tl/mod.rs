@@ -6,7 +6,7 @@ mod values;
 
 use grammers_tl_types::{Serializable, enums, types};
 
-use crate::world::{Channel, Message, Peer, User, UserId, World};
+use crate::world::{Channel, Message, Peer, User, UserId, World, now};
 pub(crate) use config::{config, dc_option};
 pub(crate) use rights::participant;
 pub(crate) use values::{channel, dialog, message, messages_slice, sent, user, user_full};
@@ -55,6 +55,13 @@ pub(crate) fn channel_updates(
         random_id.map(|random_id| types::UpdateMessageId { id: message_.id, random_id }.into());
     let all = id.into_iter().chain([new.into()]).collect();
     updates(all, vec![user(author, me)], vec![channel(channel_, me)], message_.date)
+}
+
+/// That there is more of a channel than is told, and how far it has come, as bytes.
+pub(crate) fn channel_too_long(channel: &Channel) -> Vec<u8> {
+    let pts = Some(channel.pts);
+    let too_long = types::UpdateChannelTooLong { channel_id: channel.id.0, pts };
+    updates(vec![too_long.into()], Vec::new(), Vec::new(), now()).to_bytes()
 }
 
 fn updates(

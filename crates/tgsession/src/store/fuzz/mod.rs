@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::time::{Duration, SystemTime};
 
 use grammers_session::types::{
-    ChannelKind, ChannelState, DcOption, PeerAuth, PeerInfo, UpdatesState,
+    ChannelKind, ChannelState, DcOption, PeerAuth, PeerId, PeerInfo, UpdatesState,
 };
 
 use super::backend::FactId;
@@ -14,6 +14,7 @@ use super::facts::Facts;
 use super::{AuditLine, Fact, Happened, Secret, StoredEvent, sqlite, vault};
 use crate::fuzz::{Case, Random, json, mutate, run};
 use crate::limits::{Allowance, Limits, Quota};
+use crate::seen::{Change, How, Seen, Whole};
 use crate::session::fuzz::take_up;
 
 fn secret() -> Secret {
@@ -67,9 +68,23 @@ fn used(random: &mut Random) -> Fact {
     Fact::used(&allowance.quotas.used())
 }
 
+/// What is known of a chat.
+fn seen(random: &mut Random) -> Fact {
+    let chat = random.pick(&[PeerId::user(1001), PeerId::chat(77), PeerId::channel(5001)]);
+    let chat = chat.expect("they are numbers of chats");
+    let mut seen = Seen::default();
+    for _ in 0..1 + random.below(4) {
+        let how = random.pick(&[How::Heard, How::LookedAt, How::Left]);
+        let numbers = (word(random).min(40), word(random).max(0));
+        seen.apply(Change::Known { chat, numbers, how });
+        seen.apply(Change::Broken { chat, broken: random.one_in(2) });
+    }
+    Fact::seen(chat, seen.chat(chat).expect("something is known of it"))
+}
+
 /// A valid fact of any kind that is read when an account is loaded.
 fn fact(random: &mut Random) -> (FactId, Vec<u8>) {
-    let fact = match random.below(9) {
+    let fact = match random.below(12) {
         0 => Fact::home(word(random), random.pick(&[1, 2, 5])),
         1 => Fact::dc(&dc(random)),
         2 => Fact::updates(&updates(random)),
@@ -80,6 +95,11 @@ fn fact(random: &mut Random) -> (FactId, Vec<u8>) {
         }
         6 => Fact::key_lost("AUTH_KEY_UNREGISTERED"),
         7 => Fact::restricted("PEER_FLOOD"),
+        8..=9 => seen(random),
+        10 => {
+            let complete_at = random.one_in(2).then(|| word(random));
+            Fact::whole(Whole { complete_at, doubtful: random.one_in(2) })
+        }
         _ => used(random),
     };
     (fact.id, fact.into_value())

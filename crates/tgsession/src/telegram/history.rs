@@ -1,0 +1,147 @@
+//! What was said in a chat, page by page from the newest message on, as the events that the stream would have brought.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use grammers_client::update::Update;
+use grammers_client::{Client, tl};
+use grammers_mtsender::UpdatesConfiguration;
+use grammers_session::types::{PeerId, PeerInfo, PeerKind, PeerRef};
+use grammers_session::updates::UpdatesLike;
+use tl::{enums, functions as f, types};
+use tokio::sync::mpsc;
+
+use super::CallError;
+use super::peer::{date_of, place_of};
+use crate::seen::Hole;
+use crate::store;
+
+/// Telegram's limit of one page.
+const PAGE: i32 = 100;
+
+/// Asks for the page of a hole that ends below this number; for the newest if there is none.
+pub(crate) fn page_below(
+    chat: PeerRef,
+    hole: &Hole,
+    below: Option<i32>,
+) -> f::messages::GetHistory {
+    f::messages::GetHistory {
+        peer: chat.into(),
+        offset_id: below.unwrap_or(0),
+        offset_date: 0,
+        add_offset: 0,
+        limit: PAGE,
+        max_id: 0,
+        min_id: hole.numbers.0.saturating_sub(1).max(0),
+        hash: 0,
+    }
+}
+
+/// A page of a hole.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Newest first.
+    messages: Vec<enums::Message>,
+    users: Vec<enums::User>,
+    chats: Vec<enums::Chat>,
+    /// There is nothing of the hole below it.
+    pub(crate) is_last: bool,
+}
+
+impl Page {
+    /// What an answer has of a hole, below this number. Whatever a server says, each page is below the one before it.
+    pub(crate) fn of(answer: enums::messages::Messages, hole: &Hole, below: Option<i32>) -> Self {
+        use enums::messages::Messages;
+        let (messages, users, chats, is_all) = match answer {
+            Messages::Messages(all) => (all.messages, all.users, all.chats, true),
+            Messages::Slice(slice) => (slice.messages, slice.users, slice.chats, false),
+            Messages::ChannelMessages(slice) => (slice.messages, slice.users, slice.chats, false),
+            // Nothing was cached that may not have changed.
+            Messages::NotModified(_) => (Vec::new(), Vec::new(), Vec::new(), true),
+        };
+        let mut page = Self { messages, users, chats, is_last: is_all };
+        page.keep(hole, below);
+        page
+    }
+
+    fn keep(&mut self, hole: &Hole, below: Option<i32>) {
+        let (from, to) = hole.numbers;
+        let is_below = |number: i32| below.is_none_or(|below| number < below);
+        self.messages.retain(|message| {
+            let place = place_of(message);
+            place.is_some_and(|(chat, number)| {
+                chat == hole.chat && (from..=to).contains(&number) && is_below(number)
+            })
+        });
+        self.messages.sort_unstable_by_key(|message| std::cmp::Reverse(message.id()));
+        self.messages.dedup_by_key(|message| message.id());
+        self.is_last |= self.lowest().is_none_or(|lowest| lowest <= from);
+        let is_young = |message: &enums::Message| hole.since <= date_of(message);
+        let before = self.messages.len();
+        self.messages.retain(is_young);
+        self.is_last |= self.messages.len() < before;
+        self.users.retain(|user| store::peer_id(&PeerInfo::from(user)).is_some());
+        self.chats.retain(|chat| store::peer_id(&PeerInfo::from(chat)).is_some());
+    }
+
+    /// The number of its oldest message.
+    pub(crate) fn lowest(&self) -> Option<i32> {
+        self.messages.last().map(enums::Message::id)
+    }
+
+    /// The number of its newest message.
+    pub(crate) fn highest(&self) -> Option<i32> {
+        self.messages.first().map(enums::Message::id)
+    }
+
+    /// Its messages as updates, oldest first, each with its number: as `grammers` makes them of a difference.
+    ///
+    /// It makes them with all that belongs to them, the names of their authors too, only where they come through a
+    /// stream. So this is one, of a single batch, whose numbers are those of a difference: none.
+    ///
+    /// # Errors
+    /// If `grammers` panics over them.
+    pub(crate) async fn into_updates(
+        self,
+        client: &Client,
+        chat: PeerId,
+    ) -> Result<Vec<(i32, Update)>, CallError> {
+        let Self { messages, users, chats, .. } = self;
+        let updates = messages.into_iter().rev().map(|message| new(message, chat)).collect();
+        let batch = types::Updates { updates, users, chats, date: 0, seq: 0 };
+        let read = AssertUnwindSafe(through_a_stream(client, batch)).catch_unwind().await;
+        read.unwrap_or_else(|_| {
+            Err(CallError::Invalid("messages that grammers does not bear".to_owned()))
+        })
+    }
+}
+
+fn new(message: enums::Message, chat: PeerId) -> enums::Update {
+    let (pts, pts_count) = (0, 0);
+    match chat.kind() {
+        PeerKind::Channel => types::UpdateNewChannelMessage { message, pts, pts_count }.into(),
+        PeerKind::User | PeerKind::Chat => {
+            types::UpdateNewMessage { message, pts, pts_count }.into()
+        }
+    }
+}
+
+async fn through_a_stream(
+    client: &Client,
+    batch: types::Updates,
+) -> Result<Vec<(i32, Update)>, CallError> {
+    let (to, updates) = mpsc::channel(1);
+    // There is room for it, and there comes nothing more.
+    let _ = to.try_send(UpdatesLike::Updates(batch.into()));
+    drop(to);
+    let configuration = UpdatesConfiguration { catch_up: false };
+    let stream = client.stream_updates(updates, configuration).await;
+    let mut stream = stream.map_err(|error| CallError::Invalid(error.to_string()))?;
+    let mut all = Vec::new();
+    while let Ok(update) = stream.next().await {
+        if let Update::NewMessage(message) = &update {
+            all.push((message.id(), update));
+        }
+    }
+    Ok(all)
+}
