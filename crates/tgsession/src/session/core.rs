@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
+use super::counts::Counts;
 use super::doubts::Doubts;
 use super::kept::InHand;
 use super::latches;
@@ -53,32 +54,6 @@ impl Line {
     /// How many exclusive operations have run so far.
     pub fn finished(&self) -> u64 {
         self.finished
-    }
-}
-
-/// What changes inside operations, as atomics: the metrics lock is of level 1 and out of reach there.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) done: AtomicU64,
-    pub(crate) failed: AtomicU64,
-    pub(crate) expired: AtomicU64,
-    pub(crate) timed_out: AtomicU64,
-    pub(crate) cancelled: AtomicU64,
-    pub(crate) shut_down: AtomicU64,
-    pub(crate) retried: AtomicU64,
-    pub(crate) flood_waits: AtomicU64,
-    pub(crate) lock_timeouts: AtomicU64,
-    pub(crate) events_seen: AtomicU64,
-    pub(crate) events_dropped: AtomicU64,
-}
-
-impl Counts {
-    pub(crate) fn add(counter: &AtomicU64) {
-        Self::add_all(counter, 1);
-    }
-
-    pub(crate) fn add_all(counter: &AtomicU64, n: u64) {
-        counter.fetch_add(n, Ordering::Relaxed);
     }
 }
 

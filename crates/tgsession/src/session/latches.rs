@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::core::{Core, Counts};
+use super::core::Core;
+use super::counts::Counts;
 use super::state::SessionState;
 use crate::store::{Happened, Topic};
 use crate::telegram::CallError;

@@ -12,6 +12,7 @@ mod attempt;
 mod census;
 mod config;
 mod core;
+mod counts;
 mod doubts;
 #[cfg(test)]
 pub(crate) mod fuzz;

@@ -14,7 +14,8 @@ use grammers_client::update::Update;
 use grammers_session::types::{PeerId, UpdatesState};
 use tracing::{debug, warn};
 
-use super::core::{Core, Counts};
+use super::core::Core;
+use super::counts::Counts;
 use super::position::Step;
 use crate::seen::{Change, Seen};
 use crate::telegram::{Mailbox, channel_of, new_message, weigh};

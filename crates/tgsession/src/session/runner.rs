@@ -16,7 +16,8 @@ use tokio::time::Instant;
 use tracing::{debug, error};
 
 use super::attempt::{self, Attempt, Ended, Verdict};
-use super::core::{Core, Counts};
+use super::core::Core;
+use super::counts::Counts;
 use super::job::{End, Job};
 use super::queue::Queue;
 use crate::operation::{Failure, Lane};

@@ -20,7 +20,8 @@ use grammers_client::client::UpdateStream;
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
-use super::core::{Core, Counts};
+use super::core::Core;
+use super::counts::Counts;
 use super::live::Live;
 use super::progress::Progress;
 use super::state::SessionState;

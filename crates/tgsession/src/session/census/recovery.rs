@@ -7,7 +7,8 @@ use grammers_session::Session as _;
 use grammers_session::types::PeerRef;
 use tracing::{info, warn};
 
-use super::super::core::{Core, Counts};
+use super::super::core::Core;
+use super::super::counts::Counts;
 use super::{ask, line};
 use crate::events::Event;
 use crate::seen::Hole;
