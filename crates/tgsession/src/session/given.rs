@@ -61,7 +61,7 @@ impl Core {
     }
 
     /// Gives the dispatcher an event, unless there is no room.
-    pub(super) fn forward(&self, event: Event) -> bool {
+    pub(super) fn forward(&self, event: Arc<Event>) -> bool {
         match self.events.try_reserve() {
             Ok(place) => {
                 self.give(place, event);
@@ -71,11 +71,10 @@ impl Core {
         }
     }
 
-    /// Gives the dispatcher an event, in a place that it has for it. It is shared at once: it is large, and the channel
-    /// has room for many.
-    pub(super) fn give(&self, place: Permit<'_, Arc<Event>>, event: Event) {
+    /// Gives the dispatcher an event, in a place that it has for it.
+    pub(super) fn give(&self, place: Permit<'_, Arc<Event>>, event: Arc<Event>) {
         self.position.given();
-        place.send(Arc::new(event));
+        place.send(event);
     }
 
     /// So many events were handled.

@@ -36,7 +36,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(16);
 /// Owns the stream and its inlet until their connection is closed.
 pub(super) async fn pump(core: Arc<Core>, live: Arc<Live>, stream: UpdateStream, inlet: Inlet) {
     let inlet = pin!(inlet.run(|omen| core.on_omen(omen)));
-    let drained = pin!(drain(&core, &live, stream));
+    // Boxed, as it is large: what is pinned here would be there twice.
+    let drained = Box::pin(drain(&core, &live, stream));
     // First the inlet: what it lets in is taken in the same go. It ends with the connection, and the stream after it.
     if let Either::Left(((), drained)) = select(inlet, drained).await {
         drained.await;
@@ -59,19 +60,21 @@ async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
                 }
             }
         };
+        // Shared before anything is waited for, as it will be in the end: it is large.
+        let next = next.map(|next| next.map(|update| Arc::new(Event::new(core.id, update))));
         match next {
-            Ok(Ok(update)) => {
+            Ok(Ok(event)) => {
                 save(core, &stream).await;
                 progress.arrived(core).await;
-                if is_knock(update.raw()) {
+                if is_knock(event.update().raw()) {
                     continue;
                 }
                 failures = 0;
                 if !live.is_closing() {
                     core.works();
                 }
-                if progress.take(core, &update) {
-                    forward(core, Event::new(core.id, update));
+                if progress.take(core, event.update()) {
+                    forward(core, event);
                 }
             }
             Ok(Err(_)) if live.is_closing() => break,
@@ -142,7 +145,7 @@ async fn recover(core: &Core, live: &Live, error: CallError, failures: u32) -> b
     !core.key_lost.is_cancelled()
 }
 
-fn forward(core: &Core, event: Event) {
+fn forward(core: &Core, event: Arc<Event>) {
     if event.is_own() {
         return;
     }

@@ -59,18 +59,19 @@ impl Inlet {
     /// Hands on what comes until the connection is closed, and the stream ends with it.
     pub(crate) async fn run(mut self, tell: impl Fn(Omen)) {
         let mut dropped = false;
-        while let Some(mut update) = self.from.recv().await {
-            dropped |= self.from.len() + 1 >= self.from.max_capacity();
-            look(&mut update, &tell);
-            if self.to.send(update).await.is_err() {
-                return;
-            }
+        // First the place: an update is several KiB, and so would be this future if it waited with one.
+        while let Ok(place) = self.to.reserve().await {
             if dropped && self.from.is_empty() {
                 dropped = false;
                 tell(Omen::Lost);
-                // The stream asks for what it missed then; if it is gone, so is this.
-                let _ = self.to.send(UpdatesLike::ConnectionClosed).await;
+                // The stream asks for what it missed then.
+                place.send(UpdatesLike::ConnectionClosed);
+                continue;
             }
+            let Some(mut update) = self.from.recv().await else { return };
+            dropped |= self.from.len() + 1 >= self.from.max_capacity();
+            look(&mut update, &tell);
+            place.send(update);
         }
     }
 }

@@ -89,7 +89,7 @@ async fn look_into_doubts(core: &Core) {
         if work == Work::default() {
             continue;
         }
-        match look_into(core, &work).await {
+        match Box::pin(look_into(core, &work)).await {
             Ok(()) => failures = 0,
             Err(error) if error.is_transient() => {
                 let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST);

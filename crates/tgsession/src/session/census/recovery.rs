@@ -1,6 +1,7 @@
 //! A hole in a chat: read from its history, and filled.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use grammers_client::update::Update;
 use grammers_session::Session as _;
@@ -100,7 +101,7 @@ async fn give(core: &Core, hole: &Hole, messages: Vec<(i32, Update)>) {
     });
     let mut from = hole.numbers.0;
     for (number, update) in messages {
-        let event = Event::recovered(core.id, update);
+        let event = Arc::new(Event::recovered(core.id, update));
         if new.contains(&number) && !event.is_own() {
             // The core has the other end, until the session ends.
             let Ok(place) = core.events.reserve().await else { return };
