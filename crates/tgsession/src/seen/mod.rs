@@ -45,6 +45,7 @@ pub(crate) struct Seen {
 
 /// What is known of one chat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Chat {
     /// From 0 on where all that is older than what was heard is known.
     known: Numbers,
@@ -56,6 +57,7 @@ pub(crate) struct Chat {
 
 /// What is known of the account as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Whole {
     /// When nothing was missing, as Telegram's clock had it; never so far if `None`.
     pub(crate) complete_at: Option<i32>,

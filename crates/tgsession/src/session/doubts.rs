@@ -107,6 +107,8 @@ impl Core {
         match omen {
             Omen::Broke => self.doubt_line(),
             Omen::Lost => self.doubt_all(),
+            // The stream asks for what is missing, and it is seen by that where it gets less.
+            Omen::TooLong(channel) if self.position.follows(channel) => {}
             Omen::TooLong(channel) => self.doubt_channel(channel),
         }
     }

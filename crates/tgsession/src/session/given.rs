@@ -79,9 +79,7 @@ impl Core {
 
     /// So many events were handled.
     pub(super) fn reached(&self, events: u64) {
-        for topic in self.position.reach(events) {
-            self.changed_sometime(topic);
-        }
+        self.position.reach(events, |topic| self.changed_sometime(topic));
     }
 
     pub(super) async fn begin_position(&self) {

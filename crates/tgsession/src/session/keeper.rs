@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use grammers_session::Session as _;
+use grammers_session::types::UpdatesState;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::error;
@@ -70,6 +71,8 @@ impl Keeper {
     /// Writes all that has changed by now; false if that did not work.
     async fn write(&mut self, core: &Core) -> bool {
         let noted = core.noted();
+        // Before what was told: what is known by then was told before, and is written with it.
+        let handled = core.position.handled();
         while let Ok(topic) = self.inbox.try_recv() {
             self.changed.insert(topic);
         }
@@ -80,7 +83,7 @@ impl Keeper {
             return true;
         }
         let used = core.allowance.quotas.used();
-        let facts = match facts(core, &self.changed).await {
+        let facts = match facts(core, &self.changed, &handled).await {
             Ok(facts) => facts,
             Err(error) => {
                 error!(session = %core.id, %error, "the session cannot be read");
@@ -148,14 +151,18 @@ fn is_urgent(topic: &Topic) -> bool {
     !matches!(topic, Topic::Updates | Topic::Used | Topic::Peer(_) | Topic::Seen(_) | Topic::Whole)
 }
 
-async fn facts(core: &Core, topics: &HashSet<Topic>) -> Result<Vec<Fact>, AccountError> {
+async fn facts(
+    core: &Core,
+    topics: &HashSet<Topic>,
+    handled: &UpdatesState,
+) -> Result<Vec<Fact>, AccountError> {
     let (session, api_id) = (&core.credentials.session, core.credentials.api_id);
     let mut facts = Vec::with_capacity(topics.len());
     for &topic in topics {
         let fact = match topic {
             Topic::Home => Some(Fact::home(api_id, session.home_dc_id()?)),
             Topic::Dc(dc) => session.dc_option(dc)?.as_ref().map(Fact::dc),
-            Topic::Updates => Some(Fact::updates(&core.position.handled())),
+            Topic::Updates => Some(Fact::updates(handled)),
             Topic::Peer(peer) => session.peer(peer).await?.as_ref().map(Fact::peer),
             Topic::Blocked => {
                 core.blocked_for().map(|rest| Fact::blocked(SystemTime::now() + rest))

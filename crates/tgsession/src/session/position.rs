@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::seen::{Change, Chat, Seen, Whole};
 use crate::store::Topic;
+use crate::telegram::channel_of;
 
 /// How far the updates of an account were handled, and how far they will have been.
 #[derive(Debug)]
@@ -41,6 +42,11 @@ impl Position {
 
     pub(super) fn handled(&self) -> UpdatesState {
         self.handled.borrow().clone()
+    }
+
+    /// Whether it says where a channel stands.
+    pub(super) fn follows(&self, channel: PeerId) -> bool {
+        self.handled.borrow().channels.iter().any(|state| channel_of(state.id) == Some(channel))
     }
 
     /// Which messages of a chat were handled, if it is known.
@@ -87,8 +93,10 @@ impl Position {
         self.ahead.subscribe()
     }
 
-    /// So many events were handled: takes the steps behind them, and returns what has changed by them.
-    pub(super) fn reach(&self, events: u64) -> Vec<Topic> {
+    /// So many events were handled: takes the steps behind them, and says what changes by them. What is known changes
+    /// and is said before the position that stands behind it moves: so whoever looks at the position first, and then at
+    /// what he was told, has nothing in the one that is not in the other.
+    pub(super) fn reach(&self, events: u64, changed: impl Fn(Topic)) {
         let mut steps = Vec::new();
         self.ahead.send_if_modified(|ahead| {
             while ahead.front().is_some_and(|(behind, _)| *behind <= events) {
@@ -97,21 +105,14 @@ impl Position {
             // Whoever took them knows.
             false
         });
-        let mut changed = Vec::new();
         for step in steps {
-            // What is known comes first: of a process that is killed between the two it is the newer.
-            let known = step.seen.iter().map(|change| match change {
-                Change::Known { chat, .. } | Change::Broken { chat, .. } => Topic::Seen(*chat),
-                Change::Whole(_) => Topic::Whole,
-            });
-            changed.extend(known);
             self.seen.send_modify(|seen| step.seen.iter().for_each(|change| seen.apply(*change)));
+            step.seen.iter().for_each(|change| changed(topic(change)));
             if step.has_moved() {
-                changed.push(Topic::Updates);
                 self.handled.send_modify(|at| step.apply(at));
+                changed(Topic::Updates);
             }
         }
-        changed
     }
 }
 
@@ -178,7 +179,7 @@ impl Step {
         self.primary = later.primary.or(self.primary);
         self.qts = later.qts.or(self.qts);
         later.channels.into_iter().for_each(|channel| set(&mut self.channels, channel));
-        self.seen.extend(later.seen);
+        later.seen.into_iter().for_each(|change| push(&mut self.seen, change));
     }
 
     /// Takes the step, as far as it is one of the stream.
@@ -191,6 +192,31 @@ impl Step {
     }
 }
 
+fn topic(change: &Change) -> Topic {
+    match change {
+        Change::Known { chat, .. } | Change::Broken { chat, .. } => Topic::Seen(*chat),
+        Change::Whole(_) => Topic::Whole,
+    }
+}
+
+/// Adds a change to earlier ones. Of a chat in which one message comes after the other it is one that grows: what is
+/// behind a handler that hangs is no more than the chats are.
+fn push(changes: &mut Vec<Change>, new: Change) {
+    let Change::Known { chat, numbers, how } = new else { return changes.push(new) };
+    let of_chat = |change: &&mut Change| match change {
+        Change::Known { chat: other, .. } | Change::Broken { chat: other, .. } => *other == chat,
+        Change::Whole(_) => false,
+    };
+    match changes.iter_mut().rev().find(of_chat) {
+        Some(Change::Known { numbers: last, how: same, .. })
+            if *same == how && last.1.checked_add(1) == Some(numbers.0) =>
+        {
+            last.1 = numbers.1;
+        }
+        _ => changes.push(new),
+    }
+}
+
 fn set(channels: &mut Vec<ChannelState>, new: ChannelState) {
     match channels.iter_mut().find(|channel| channel.id == new.id) {
         Some(channel) => *channel = new,
@@ -200,6 +226,8 @@ fn set(channels: &mut Vec<ChannelState>, new: ChannelState) {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
     use crate::seen::How;
 
@@ -244,13 +272,35 @@ mod tests {
         position.given();
         position.note(Step::between(&start, &first));
         position.note(Step::between(&first, &second).with(vec![known]));
-        assert!(position.reach(1).is_empty());
+        let reach = |events| {
+            let changed = RefCell::new(Vec::new());
+            position.reach(events, |topic| changed.borrow_mut().push(topic));
+            changed.into_inner()
+        };
+        assert_eq!(reach(1), []);
         assert_eq!(position.handled(), start);
         assert_eq!(position.ahead.borrow().len(), 1, "steps behind one event are one");
         assert!(position.chat(chat).is_none());
-        assert_eq!(position.reach(2), [Topic::Seen(chat), Topic::Updates]);
-        assert!(position.reach(2).is_empty());
+        assert_eq!(reach(2), [Topic::Seen(chat), Topic::Updates]);
+        assert_eq!(reach(2), []);
         assert_eq!(position.handled(), second);
         assert!(position.chat(chat).is_some());
+    }
+
+    #[test]
+    fn messages_one_after_the_other_are_one_change_however_many_wait() {
+        let room = PeerId::channel(7).unwrap();
+        let other = PeerId::channel(8).unwrap();
+        let known = |chat, numbers, how| Change::Known { chat, numbers, how };
+        let mut changes = Vec::new();
+        for number in 1..1000 {
+            push(&mut changes, known(room, (number, number), How::Heard));
+            push(&mut changes, known(other, (2 * number, 2 * number), How::Heard));
+        }
+        assert_eq!(changes.len(), 1000);
+        assert_eq!(changes[0], known(room, (1, 999), How::Heard));
+        push(&mut changes, Change::Broken { chat: room, broken: true });
+        push(&mut changes, known(room, (1000, 1000), How::Heard));
+        assert_eq!(changes.len(), 1002, "what is between is kept");
     }
 }
