@@ -190,6 +190,48 @@ async fn what_is_cancelled_is_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_was_on_its_way_when_its_session_stopped_goes_on_in_the_next_process() {
+    for unanswered in [Fault::silence(), Fault::lose_answer()] {
+        let shelf = office().await;
+        shelf.telegram.inject(unanswered.on(Method::SEND_MESSAGE));
+        let process = start(&shelf).await;
+        let ticket = waiting(&process, "noon", noon()).await;
+        eventually(shelf.telegram.called(Method::SEND_MESSAGE, 1)).await;
+        process.end().await;
+        let outcome = eventually(ticket).await;
+        assert!(matches!(&outcome, Outcome::MaybeExecuted(Failure::Stopped)), "{outcome:?}");
+        shelf.telegram.heal();
+        let process = start(&shelf).await;
+        let kept = settled(&process).await;
+        assert!(matches!(kept[0].state, OperationState::Done { .. }), "{kept:?}");
+        process.end().await;
+        assert_eq!(texts(&shelf), ["Noon."]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_account_may_not_do_now_stays_and_is_done_when_it_is_submitted_again() {
+    let shelf = office().await;
+    let process = start(&shelf).await;
+    shelf.telegram.inject(Fault::rpc_error(400, "PEER_FLOOD").on(Method::SEND_MESSAGE));
+    for key in ["noon", "one"] {
+        let ticket = waiting(&process, key, Send::new("friend", key)).await;
+        let restricted = call_error(eventually(ticket).await);
+        assert!(matches!(restricted, CallError::Restricted { .. }), "{restricted}");
+    }
+    assert!(operations(&process).await.iter().all(is_waiting));
+    assert!(process.manager.clear_restriction(process.session).unwrap());
+    let ticket = waiting(&process, "noon", Send::new("friend", "noon")).await;
+    assert!(eventually(ticket).await.is_done());
+    process.end().await;
+    // And the other by itself.
+    let process = start(&shelf).await;
+    settled(&process).await;
+    process.end().await;
+    assert_eq!(texts(&shelf), ["noon", "one"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_failed_is_listed_and_not_done_again_until_it_is_forgotten() {
     let shelf = office().await;
     let process = start(&shelf).await;

@@ -8,8 +8,10 @@ use crate::session::KeepRefusal;
 impl Manager {
     /// Puts an operation into the queue of a session that is [stored](crate::SessionConfig::stored), once it is written
     /// down: when this returns, the operation is done whatever becomes of the process. It waits for as long as it
-    /// takes. Where the session stops first, the ticket says `ShutDown`, and whoever adds the session next goes on with
-    /// it, in the order of the submissions, without being told to.
+    /// takes. Where the session stops first, or the account cannot do it now (it is restricted, its quota of the day is
+    /// used up, its key lost, or there is no line for longer than the retries), the ticket says so, and the operation
+    /// stays: whoever adds the session next goes on with it, in the order of the submissions, without being told to, and
+    /// so does whoever submits it again.
     ///
     /// The key is the operation's in this session, and it is done once under it: submitted again, also in another
     /// process, it is the one that waits, or has ended. What became of it is known for thirty days, and listed by

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{ExportMembers, ExportMessages, Failure, Format, Outcome, Send, ToFile};
 use crate::store::Ended;
-use crate::telegram::Target;
+use crate::telegram::{CallError, Target};
 
 /// An operation that a [`Store`](crate::Store) can keep: messages ([`Send`]) and exports into files ([`ToFile`]).
 /// Implemented by these types.
@@ -154,10 +154,30 @@ enum Recorded {
     Cancelled,
 }
 
-/// What is to be known of how an operation ended; `None` if it did not, and goes on in the next process.
+/// Whether an operation may be done all the same when it is tried again: its session stopped, or the account could not
+/// do it at that time. What is kept is safe to do again, also where nobody knows whether it was done.
+fn goes_on(failure: &Failure) -> bool {
+    match failure {
+        Failure::Stopped | Failure::Quota(_) | Failure::Lock(_) | Failure::Store(_) => true,
+        Failure::Call(error) => matches!(
+            error,
+            CallError::Unavailable { .. }
+                | CallError::Flood { .. }
+                | CallError::Restricted { .. }
+                | CallError::KeyLost { .. }
+        ),
+        _ => false,
+    }
+}
+
+/// What is to be known of how an operation ended; `None` if it did not, and goes on when it is submitted again or the
+/// session is added again.
 pub(crate) fn ended<W: Written>(outcome: &Outcome<W::Output>) -> Option<Ended> {
     let (said, recorded) = match outcome {
         Outcome::Done(output) => return Some(done::<W>(output)),
+        Outcome::Failed(failure) | Outcome::MaybeExecuted(failure) if goes_on(failure) => {
+            return None;
+        }
         Outcome::Failed(failure) => (in_full(failure), Recorded::Failed(in_full(failure))),
         Outcome::MaybeExecuted(failure) => {
             let why = in_full(failure);

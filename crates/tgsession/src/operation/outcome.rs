@@ -88,6 +88,9 @@ pub enum Failure {
     /// It was stopped in the middle.
     #[error("it was stopped in the middle: {0}")]
     Interrupted(&'static str),
+    /// Its session stopped in the middle of it.
+    #[error("its session stopped in the middle of it")]
+    Stopped,
     /// The operation panicked. Nobody else is concerned.
     #[error("the operation panicked: {0}")]
     Panicked(String),

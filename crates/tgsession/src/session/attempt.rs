@@ -30,13 +30,22 @@ use crate::telegram::CallError;
 
 /// How an attempt ended.
 pub(super) enum Verdict {
-    /// The session is busy, or went away: nothing was attempted.
-    Busy,
+    /// Nothing was attempted.
+    Busy(Busy),
     Done,
     /// It goes on after this time.
     Paused(Duration),
     Failed(Failure),
     Ended(End),
+}
+
+/// Why nothing was attempted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Busy {
+    /// Somebody else had the session.
+    Kept,
+    /// The session can do nothing now, or went away; or there was no permit.
+    Idle,
 }
 
 /// What an operation holds while it runs, in the order in which it is given back.
@@ -110,7 +119,7 @@ async fn drive(core: Arc<Core>, mut underway: Underway) -> Option<Ended> {
 }
 
 async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
-    let Some(job) = underway.job.as_mut() else { return Verdict::Busy };
+    let Some(job) = underway.job.as_mut() else { return Verdict::Busy(Busy::Idle) };
     if let Some(error) = restriction(core, job) {
         return Verdict::Failed(error.into());
     }
@@ -130,13 +139,10 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
         }
     };
     let mut locks = match locks {
-        Ok(Some(locks)) => locks,
-        Ok(None) => return Verdict::Busy,
+        Ok(Ok(locks)) => locks,
+        Ok(Err(busy)) => return Verdict::Busy(busy),
         // It goes on where it was, when there is room.
-        Err(_) if job.had_turn => {
-            job.passed_over = false;
-            return Verdict::Busy;
-        }
+        Err(_) if job.had_turn => return Verdict::Busy(Busy::Idle),
         Err(error) => return Verdict::Failed(error.into()),
     };
     if cancel.is_cancelled() {
@@ -176,34 +182,38 @@ fn restriction(core: &Core, job: &Job) -> Option<CallError> {
     Some(CallError::Restricted { name })
 }
 
-/// Levels 2, 3, 4. `None` if the session is busy, or was kept by somebody else, or must wait for Telegram.
-async fn lock(core: &Core, lane: Lane, exclusive: bool) -> Result<Option<Locks<'_>>, AcquireError> {
+/// Levels 2, 3, 4, unless the session is busy, or was kept by somebody else, or must wait for Telegram.
+async fn lock(
+    core: &Core,
+    lane: Lane,
+    exclusive: bool,
+) -> Result<Result<Locks<'_>, Busy>, AcquireError> {
     let permit = core.admission.permit(lane).await?;
     let turn = match exclusive {
         true => match core.turn() {
             Some(turn) => Some(turn),
-            None => return Ok(None),
+            None => return Ok(Err(Busy::Kept)),
         },
         false => None,
     };
     // It may have been a while.
     if core.is_offline() || core.blocked_for().is_some() || core.key_lost.is_cancelled() {
-        return Ok(None);
+        return Ok(Err(Busy::Idle));
     }
     let mut lease = pin!(core.admission.lease());
     let lease = match poll!(lease.as_mut()) {
         Poll::Ready(lease) => lease?,
         Poll::Pending => return wait_for(lease, permit, turn).await,
     };
-    let Some(lease) = lease else { return Ok(None) };
+    let Some(lease) = lease else { return Ok(Err(Busy::Idle)) };
     if !exclusive {
-        return Ok(Some(Locks { line: None, _lease: lease, _turn: None, _permit: permit }));
+        return Ok(Ok(Locks { line: None, _lease: lease, _turn: None, _permit: permit }));
     }
     let mut line = pin!(core.line.lock_within(core.settings.lock_timeout));
     match poll!(line.as_mut()) {
         Poll::Ready(line) => {
             let line = Some(line?);
-            Ok(Some(Locks { line, _lease: lease, _turn: turn, _permit: permit }))
+            Ok(Ok(Locks { line, _lease: lease, _turn: turn, _permit: permit }))
         }
         Poll::Pending => {
             drop(lease);
@@ -218,11 +228,11 @@ async fn wait_for<'a, T>(
     lock: impl Future<Output = Result<T, AcquireError>>,
     permit: Option<Permit<'_>>,
     turn: Option<Turn<'_>>,
-) -> Result<Option<Locks<'a>>, AcquireError> {
+) -> Result<Result<Locks<'a>, Busy>, AcquireError> {
     drop(permit);
     drop(lock.await?);
     drop(turn);
-    Ok(None)
+    Ok(Err(Busy::Kept))
 }
 
 async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {

@@ -151,7 +151,7 @@ impl End {
             Self::Expired(_) => "it waited too long for another attempt",
             Self::TimedOut(_) => "it took too long",
             Self::Cancelled => "it was cancelled",
-            Self::ShutDown => "its session stopped",
+            Self::ShutDown => return Failure::Stopped,
         })
     }
 }

@@ -340,11 +340,14 @@ async fn see_through<O: Keepable>(
     ticket: Ticket<O::Output>,
 ) -> Outcome<O::Output> {
     let given_up = std::pin::pin!(hand.cancel.cancelled());
-    let outcome = match select(ticket, given_up).await {
+    let mut outcome = match select(ticket, given_up).await {
         Either::Left((outcome, _)) => outcome,
         Either::Right(((), ticket)) => ticket.cancel().await,
     };
-    // Else it goes on in the next process.
+    if matches!(outcome, Outcome::ShutDown) && hand.cancel.is_cancelled() {
+        outcome = Outcome::Cancelled;
+    }
+    // Else it goes on later.
     if let Some(ended) = ended::<O>(&outcome) {
         let mut batch = Batch::default();
         match &outcome {
@@ -353,8 +356,12 @@ async fn see_through<O: Keepable>(
         }
         let is_written = O::ENDS_ITSELF && outcome.is_done();
         if !is_written && let Err(error) = lease.commit(&batch).await {
-            // The next process does it again, which comes to nothing: see above.
             error!(key = hand.key, %error, "what became of an operation was not written");
+            // What is done is done again by the next process, which comes to nothing: see above. What was cancelled is
+            // still kept.
+            if matches!(outcome, Outcome::Cancelled) {
+                return Outcome::Failed(error.into());
+            }
         }
         hand.set(Stage::Ended(ended));
     }

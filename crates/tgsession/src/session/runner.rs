@@ -12,10 +12,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
+use tokio::task::unconstrained;
 use tokio::time::Instant;
 use tracing::{debug, error};
 
-use super::attempt::{self, Attempt, Ended, Verdict};
+use super::attempt::{self, Attempt, Busy, Ended, Verdict};
 use super::core::Core;
 use super::counts::Counts;
 use super::job::{End, Job};
@@ -48,8 +49,8 @@ struct Waiting {
 const KEPT: Duration = Duration::from_secs(2);
 
 impl Waiting {
-    fn keeps(&self) -> bool {
-        self.passed_over && self.since.elapsed() < KEPT
+    fn keeps(&self, now: Instant) -> bool {
+        self.passed_over && now < self.since + KEPT
     }
 }
 
@@ -81,23 +82,27 @@ impl Runner {
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Note>) {
         let core = Arc::clone(&self.core);
         let mut attention = pin!(core.attention.notified());
+        // What could not start by then is waited for, and what can start by then was started.
+        let mut now = Instant::now();
         while !(core.draining.is_cancelled() && self.attempts.is_empty()) {
-            let wake = self.next_change();
+            let wake = self.next_change(now);
             tokio::select! {
                 biased;
                 Some(ended) = self.attempts.next() => {
                     ended.into_iter().for_each(|ended| self.on_ended(ended));
                 }
-                Some(note) = inbox.recv() => self.on_note(note),
+                // An operation that is never done with what it has uses up what tokio gives the task for one go.
+                Some(note) = unconstrained(inbox.recv()) => self.on_note(note),
                 () = &mut attention => {
                     attention.set(core.attention.notified());
                     self.look_around();
                 }
-                () = until(wake) => {}
+                () = unconstrained(until(wake)) => {}
             }
             // What can start now has not waited for too long.
-            self.launch();
-            self.expire();
+            now = Instant::now();
+            self.launch(now);
+            self.expire(now);
         }
         // From here on a submission is refused; those that came before are answered.
         inbox.close();
@@ -108,10 +113,10 @@ impl Runner {
     }
 
     /// When something happens by itself.
-    fn next_change(&self) -> Option<Instant> {
-        let kept = self.waiting.iter().flatten().filter(|waiting| waiting.keeps());
+    fn next_change(&self, now: Instant) -> Option<Instant> {
+        let kept = self.waiting.iter().flatten().filter(|waiting| waiting.keeps(now));
         let free = kept.map(|waiting| waiting.since + KEPT).min();
-        let starts = self.queue.next_change(self.core.blocked(), Instant::now());
+        let starts = self.queue.next_change(self.core.blocked(), now);
         starts.into_iter().chain(free).min()
     }
 
@@ -181,8 +186,8 @@ impl Runner {
     fn on_verdict(&mut self, mut job: Box<Job>, verdict: Verdict) {
         let counts = &self.core.counts;
         match verdict {
-            Verdict::Busy => {
-                job.passed_over = true;
+            Verdict::Busy(busy) => {
+                job.passed_over = busy == Busy::Kept;
                 self.requeue(job);
             }
             Verdict::Paused(pause) => {
@@ -213,6 +218,8 @@ impl Runner {
                 job.had_turn = true;
                 self.requeue_after(job, pause);
             }
+            // It would have gone on.
+            Next::After(_) => self.answer(*job, End::ShutDown),
             _ => self.answer(*job, End::Failed(error.into())),
         }
     }
@@ -240,8 +247,7 @@ impl Runner {
         self.queue.push(job);
     }
 
-    fn expire(&mut self) {
-        let now = Instant::now();
+    fn expire(&mut self, now: Instant) {
         for job in self.queue.expired(self.core.blocked(), now) {
             let waited = now - job.since;
             self.left_queue(*job, End::Expired(waited));
@@ -250,24 +256,23 @@ impl Runner {
 
     /// Lets the first in rank ask for its permit; the next only when it has it or must wait for it, so that the
     /// one that can run first is the one that should.
-    fn launch(&mut self) {
+    fn launch(&mut self, now: Instant) {
         self.take_up_started();
         let core = &self.core;
-        let idle =
-            core.draining.is_cancelled() || core.is_offline() || core.blocked_for().is_some();
+        let is_blocked = core.blocked().is_some_and(|until| until > now);
+        let idle = core.draining.is_cancelled() || core.is_offline() || is_blocked;
         if self.asking.is_some() || idle {
             return;
         }
         let may = |lane| self.waiting[lane as usize].is_none();
         // Who had a permit and found the session busy finds it free when he has one again.
         // But not for long: others of the session may have permits meanwhile.
-        let is_kept = self.waiting.iter().flatten().any(Waiting::keeps);
+        let is_kept = self.waiting.iter().flatten().any(|waiting| waiting.keeps(now));
         let free = !core.is_busy() && !is_kept;
-        if let Some(job) = self.queue.take(may, free, Instant::now()) {
+        if let Some(job) = self.queue.take(may, free, now) {
             self.core.queued.fetch_sub(1, Ordering::Relaxed);
             let passed_over = job.passed_over && job.terms.exclusive;
-            let since = Instant::now();
-            let waiting = Waiting { number: job.number, passed_over, since };
+            let waiting = Waiting { number: job.number, passed_over, since: now };
             self.waiting[job.terms.lane as usize] = Some(waiting);
             self.asking = Some(job.number);
             self.core.ask(job.terms.lane);
