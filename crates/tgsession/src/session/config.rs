@@ -70,9 +70,12 @@ impl SessionConfig {
         // First: what is read under it is what its last user left.
         let lease = Arc::new(store.lease(name).await?);
         let Account { session, api_id, held } = store.load(name).await?;
-        lease.prune().await?;
         let left = lease.claim().await?.into_iter().map(|kept| Left::read(kept, &lease));
-        let left = left.collect::<Result<_, _>>()?;
+        let left: Vec<_> = left.collect::<Result<_, _>>()?;
+        // What waits may be done already, and what it has written down of that says so.
+        if left.is_empty() {
+            lease.prune().await?;
+        }
         let (changes, inbox) = mpsc::unbounded_channel();
         let (log, events) = mpsc::unbounded_channel();
         let keeper = Some(Keeper::new(Arc::clone(&lease), inbox, events));

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use grammers_session::Session as _;
 use grammers_session::types::UpdatesState;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::error;
 
 use super::core::Core;
@@ -22,6 +22,7 @@ use crate::telegram::AccountError;
 
 /// How long changes are collected.
 const MOMENT: Duration = Duration::from_millis(200);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The pause before what failed is tried again.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -65,6 +66,13 @@ impl Keeper {
                 Some(topic) = self.inbox.recv() => self.changed.extend([topic]),
                 () = &mut moment => return,
             }
+        }
+    }
+
+    /// A process that goes on for months does not keep more than one that is started each day.
+    async fn prune(&self) {
+        if let Err(error) = self.lease.prune().await {
+            error!(session = self.lease.name(), %error, "nothing was forgotten today");
         }
     }
 
@@ -121,10 +129,15 @@ impl Running {
     async fn run(&mut self) {
         let over = self.core.settled.clone();
         let mut pause = Duration::ZERO;
+        let mut prune_at = Instant::now() + DAY;
         while !over.is_cancelled() {
             tokio::select! {
                 () = self.keeper.collect(pause) => {}
                 () = over.cancelled() => {}
+                () = sleep_until(prune_at) => {
+                    prune_at += DAY;
+                    self.keeper.prune().await;
+                }
             }
             pause = match self.keeper.write(&self.core).await {
                 true => Duration::ZERO,

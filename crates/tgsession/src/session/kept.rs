@@ -33,7 +33,7 @@ use super::state::SessionState;
 use crate::operation::{
     Keepable, Kept, KeptTicket, Operation, Outcome, Recipe, Restored, Ticket, ended, recalled,
 };
-use crate::store::{Batch, Ended, KeptOperation, Lease, StoreError};
+use crate::store::{Batch, Ended, Found, KeptOperation, Lease, StoreError};
 
 /// Why an operation was not taken to be kept.
 #[derive(Debug)]
@@ -346,6 +346,15 @@ async fn see_through<O: Keepable>(
     };
     if matches!(outcome, Outcome::ShutDown) && hand.cancel.is_cancelled() {
         outcome = Outcome::Cancelled;
+    }
+    // One that ends itself may have been given up when it had.
+    if O::ENDS_ITSELF
+        && matches!(outcome, Outcome::Cancelled)
+        && let Ok(Some(Found { ended: Some(ended), .. })) = lease.kept(&hand.key).await
+        && let Some(done) = recalled(&ended)
+    {
+        hand.set(Stage::Ended(ended));
+        return done;
     }
     // Else it goes on later.
     if let Some(ended) = ended::<O>(&outcome) {

@@ -41,7 +41,7 @@ use grammers_session::SessionData;
 use lease::GivenOut;
 pub(crate) use lease::{Batch, Lease};
 pub(crate) use lock::private as private_file;
-pub(crate) use operations::{Ended, KeptOperation};
+pub(crate) use operations::{Ended, Found, KeptOperation};
 pub use operations::{OperationState, StoredOperation};
 pub use secret::Secret;
 use serde::de::DeserializeOwned;
