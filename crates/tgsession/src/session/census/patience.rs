@@ -47,7 +47,9 @@ impl Patience {
     ) -> Result<(), CallError> {
         let refusals = self.0.get(&hole.chat).copied().unwrap_or(0);
         match recover(core, hole, refusals + 1 >= MOST_REFUSALS).await {
-            Ok(Recovered::Looked) => drop(self.0.remove(&hole.chat)),
+            Ok(Recovered::Looked) => {
+                self.0.remove(&hole.chat);
+            }
             Ok(Recovered::Unknown) => looked.unknown.push(hole.chat),
             Err(error) if error.is_answer() || error.is_transient() && super::line(core).is_ok() => {
                 if error.is_answer() {
