@@ -33,7 +33,12 @@ pub(crate) struct DialogList {
 
 impl DialogList {
     pub(crate) fn begin() -> Self {
-        Self { tops: Vec::new(), known: HashSet::new(), is_whole: false, next: Some(page(0, 0, None)) }
+        Self {
+            tops: Vec::new(),
+            known: HashSet::new(),
+            is_whole: false,
+            next: Some(page(0, 0, None)),
+        }
     }
 
     /// What to ask for next; nothing at the end.

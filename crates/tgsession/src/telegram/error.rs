@@ -145,7 +145,7 @@ impl From<InvocationError> for CallError {
             InvocationError::Dropped(why) => unavailable(why.to_owned(), true),
             InvocationError::Deserialize(error) => {
                 unavailable(format!("{UNREADABLE}: {error}"), true)
-            },
+            }
             other => unavailable(other.to_string(), false),
         }
     }

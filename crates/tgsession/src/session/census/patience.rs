@@ -51,7 +51,9 @@ impl Patience {
                 self.0.remove(&hole.chat);
             }
             Ok(Recovered::Unknown) => looked.unknown.push(hole.chat),
-            Err(error) if error.is_answer() || error.is_transient() && super::line(core).is_ok() => {
+            Err(error)
+                if error.is_answer() || error.is_transient() && super::line(core).is_ok() =>
+            {
                 if error.is_answer() {
                     self.0.insert(hole.chat, refusals + 1);
                 }
