@@ -136,8 +136,8 @@ async fn read(
 /// Fills a hole with what was read: what of it was not given is given now.
 ///
 /// The dispatcher has room for it some time: what was hard to get is not dropped, and nothing that the stream brings
-/// is dropped for it. A message and the step behind it are
-/// given without a wait between them, so that a session that stops meanwhile has given both or neither.
+/// is dropped for it. A message and the step behind it are given without a wait between them, so that a session that
+/// stops meanwhile has given both or neither.
 async fn give(core: &Core, hole: &Hole, messages: Vec<(i32, Update)>) {
     let numbers: Vec<i32> = messages.iter().map(|(number, _)| *number).collect();
     let mut new = HashSet::new();
