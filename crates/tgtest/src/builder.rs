@@ -366,6 +366,7 @@ fn found(
         username: described.username,
         broadcast: described.broadcast,
         members,
+        joined: HashMap::new(),
         pts: described.messages as i32 + 1,
         messages,
         slow_mode: described.slow_mode,

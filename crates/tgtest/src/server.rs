@@ -138,6 +138,15 @@ impl Telegram {
         Some(state.push_post(channel, &post))
     }
 
+    /// Lets a user into a channel, of which its clients are not told; what was said before is older than that. False if
+    /// there is no such channel or user.
+    pub fn join(&self, channel: ChannelId, user: UserId) -> bool {
+        let mut state = self.state.lock();
+        let is_known = state.world.users.contains_key(&user);
+        let channel = state.world.channels.get_mut(&channel).filter(|_| is_known);
+        channel.map(|channel| channel.join(user)).is_some()
+    }
+
     /// Tells the clients of a channel's members that more has happened in it than they are told, and how far it has
     /// come (`updateChannelTooLong`), as Telegram does where much happens at once; returns how many members they are.
     /// `None` if there is no such channel.

@@ -70,6 +70,8 @@ pub(crate) struct Channel {
     /// Only admins write and see who is in it.
     pub(crate) broadcast: bool,
     pub(crate) members: BTreeMap<UserId, Role>,
+    /// When those came who were not there from the start.
+    pub(crate) joined: HashMap<UserId, i32>,
     pub(crate) pts: i32,
     pub(crate) messages: Vec<Message>,
     /// How long members wait from one message to the next.
@@ -185,7 +187,8 @@ impl Channel {
             peer: Peer::Channel(self.id),
             from,
             text: text.to_owned(),
-            date: now(),
+            // Not before whoever was there by then.
+            date: self.joined.values().copied().fold(now(), i32::max),
             pts: self.pts,
         };
         self.messages.push(message.clone());
@@ -193,6 +196,13 @@ impl Channel {
             self.last_posts.insert(from, Instant::now());
         }
         message
+    }
+
+    /// Lets a user in, a second after all that was said so far: dates have no more than seconds.
+    pub(crate) fn join(&mut self, user: UserId) {
+        let last = self.messages.last().map_or(0, |message| message.date);
+        self.members.insert(user, Role::Member);
+        self.joined.insert(user, now().max(last) + 1);
     }
 
     pub(crate) fn role(&self, user: UserId) -> Option<Role> {

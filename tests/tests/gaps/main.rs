@@ -5,3 +5,4 @@
 mod recovered;
 mod scene;
 mod sparing;
+mod trouble;

@@ -285,6 +285,19 @@ impl Seen {
         changes
     }
 
+    /// Nothing is missing of these chats, and of others nobody knows, if nothing was passed over since there were so
+    /// many jumps. What appears from then on is not older than `at`.
+    pub(crate) fn complete_of(
+        &mut self,
+        chats: impl Iterator<Item = PeerId>,
+        at: Option<i32>,
+        jumps: u64,
+    ) -> Vec<Change> {
+        self.whole.complete_at = at.or(self.whole.complete_at);
+        let mended = chats.filter_map(|chat| self.mend(chat, jumps)).collect::<Vec<_>>();
+        [vec![Change::Whole(self.whole)], mended].concat()
+    }
+
     /// Nothing is missing of one chat, if nothing was passed over since there were so many jumps.
     pub(crate) fn mend(&mut self, chat: PeerId, jumps: u64) -> Option<Change> {
         let is_broken = self.chats.get(&chat).is_some_and(|chat| chat.broken);

@@ -85,13 +85,17 @@ pub(crate) struct Core {
     written: watch::Sender<u64>,
     /// To the dispatcher.
     pub(super) events: mpsc::Sender<Arc<Event>>,
+    /// To the census: the dispatcher has handled an event.
+    pub(super) handled_one: Notify,
     /// How far what was given to it is handled.
     pub(super) position: Position,
     /// Which messages were given to it, or are none of the session's.
     pub(super) seen: watch::Sender<Seen>,
     /// What may be missing of them.
     pub(super) doubts: watch::Sender<Doubts>,
-    /// How often the stream was lost to a panic, since the last time that its line was found to work.
+    /// It is a bot's: nothing of it can be looked at, and nothing is kept of what is known.
+    pub(super) is_blind: AtomicBool,
+    /// How often the stream was lost, since the last time that its line was found to work.
     pub(super) falls: watch::Sender<u32>,
     /// Nothing more will be sent to the dispatcher.
     pub(crate) events_over: CancellationToken,
@@ -170,9 +174,11 @@ impl Core {
             written: watch::Sender::new(0),
             key_lost: Signal::default(),
             events,
+            handled_one: Notify::new(),
             position: Position::new(position, held.seen.clone()),
             seen: watch::Sender::new(held.seen.resumed()),
             doubts: watch::Sender::default(),
+            is_blind: AtomicBool::new(false),
             falls: watch::Sender::new(0),
             events_over: CancellationToken::new(),
             settled: CancellationToken::new(),

@@ -5,6 +5,7 @@
 //! follows what was given.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use grammers_session::Session as _;
 use grammers_session::types::{PeerId, UpdateState, UpdatesState};
@@ -38,6 +39,9 @@ impl Core {
 
     /// The stream brings a message; false if it was given before, from the history.
     pub(super) fn hear(&self, chat: PeerId, number: i32) -> bool {
+        if self.is_blind.load(Ordering::Acquire) {
+            return true;
+        }
         let mut is_new = true;
         self.seen.send_if_modified(|seen| {
             is_new = seen.hear(chat, number);
@@ -49,7 +53,9 @@ impl Core {
     /// Something becomes known, behind the events that were given so far.
     pub(super) fn learn(&self, learn: impl FnOnce(&mut Seen) -> Step) {
         self.seen.send_if_modified(|seen| {
-            self.position.note(learn(seen));
+            let step = learn(seen);
+            let is_blind = self.is_blind.load(Ordering::Acquire);
+            self.position.note(if is_blind { step.without_seen() } else { step });
             false
         });
     }
@@ -75,6 +81,20 @@ impl Core {
     pub(super) fn give(&self, place: Permit<'_, Arc<Event>>, event: Arc<Event>) {
         self.position.given();
         place.send(event);
+    }
+
+    /// Waits until what was recovered may be given: it has half of the dispatcher's places, and leaves the others to
+    /// the stream, which waits for none.
+    pub(super) async fn place_for_recovered(&self) -> Permit<'_, Arc<Event>> {
+        loop {
+            if self.events.capacity() > self.events.max_capacity() / 2
+                && let Ok(place) = self.events.try_reserve()
+            {
+                return place;
+            }
+            // It keeps one notice for whoever comes too late to hear it.
+            self.handled_one.notified().await;
+        }
     }
 
     /// So many events were handled.

@@ -166,6 +166,11 @@ impl Step {
         self
     }
 
+    /// The same, and nothing of what is known.
+    pub(super) fn without_seen(self) -> Self {
+        Self { seen: Vec::new(), ..self }
+    }
+
     fn has_moved(&self) -> bool {
         self.primary.is_some() || self.qts.is_some() || !self.channels.is_empty()
     }

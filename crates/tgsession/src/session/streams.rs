@@ -4,7 +4,8 @@
 //! `grammers` drops what nobody takes.
 //!
 //! `grammers` panics over some of what a server may say, such as a difference that is too long and does not say where
-//! it ends. Then the stream is lost and not the session: the position that cannot be gone on from is forgotten, and the
+//! it ends; and where Telegram refuses a difference, it asks for the same again without end. Then the stream is lost and
+//! not the session: the position that cannot be gone on from is forgotten, and the
 //! line closed for the [health](super::health) task to make another. What is missing by that the
 //! [census](super::census) finds.
 
@@ -32,6 +33,8 @@ use crate::telegram::{CallError, Inlet, is_knock};
 /// none: connections break, and most come back at once.
 const PAUSE: Duration = Duration::from_secs(2);
 const MAX_PAUSE: Duration = Duration::from_secs(16);
+/// What Telegram has refused so often in a row it will refuse again: a difference that the stream cannot do without.
+const MOST_REFUSALS: u32 = 3;
 
 /// Owns the stream and its inlet until their connection is closed.
 pub(super) async fn pump(core: Arc<Core>, live: Arc<Live>, stream: UpdateStream, inlet: Inlet) {
@@ -47,7 +50,7 @@ pub(super) async fn pump(core: Arc<Core>, live: Arc<Live>, stream: UpdateStream,
 /// Takes what the stream brings. `next` must not be cancelled, so nothing is selected here: on a closed connection it
 /// ends by itself.
 async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
-    let mut failures = 0;
+    let (mut failures, mut refusals) = (0, 0);
     let mut progress = Progress::new(core).await;
     loop {
         let next = {
@@ -69,7 +72,7 @@ async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
                 if is_knock(event.update().raw()) {
                     continue;
                 }
-                failures = 0;
+                (failures, refusals) = (0, 0);
                 if !live.is_closing() {
                     core.works();
                 }
@@ -79,15 +82,21 @@ async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
             }
             Ok(Err(_)) if live.is_closing() => break,
             Ok(Err(error)) => {
+                let error = CallError::from(error);
                 failures += 1;
-                if !recover(core, live, error.into(), failures).await {
+                refusals = if error.is_answer() { refusals + 1 } else { 0 };
+                if refusals >= MOST_REFUSALS {
+                    progress.batch_is_over(core);
+                    return fall(core, live, &error.to_string()).await;
+                }
+                if !recover(core, live, error, failures).await {
                     break;
                 }
             }
             Err(_panic) => {
                 // It has brought what it had, and where it stands now nobody knows.
                 progress.batch_is_over(core);
-                return fall(core, live).await;
+                return fall(core, live, "a panic").await;
             }
         }
     }
@@ -96,15 +105,15 @@ async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
     progress.batch_is_over(core);
 }
 
-/// The stream is lost to a panic, which comes again where the next one goes on from the same place. So the channels are
-/// forgotten, which is what most panics are about; if it falls again, the account too. What the next line is asked for
+/// The stream is lost to a panic or to a refusal, which come again where the next one goes on from the same place. So
+/// the channels are forgotten, which is what most of them are about; if it falls again, the account too. What the next line is asked for
 /// then begins where Telegram is.
-async fn fall(core: &Core, live: &Live) {
+async fn fall(core: &Core, live: &Live, why: &str) {
     if live.is_closing() {
         return;
     }
     let falls = *core.falls.borrow() + 1;
-    error!(session = %core.id, falls, "the update stream panicked: another line is made");
+    error!(session = %core.id, falls, why, "the update stream is lost: another line is made");
     core.forget_position(falls > 1).await;
     core.doubt_all();
     core.set_state(SessionState::Reconnecting);
@@ -175,6 +184,7 @@ pub(super) async fn dispatch(
                 core.handlers.dispatch(event).await;
                 handled += 1;
                 core.reached(handled);
+                core.handled_one.notify_one();
             }
             // The core has the other end.
             _ = steps.changed() => core.reached(handled),

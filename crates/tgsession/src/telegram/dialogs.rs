@@ -25,18 +25,30 @@ pub(crate) struct DialogList {
     /// The newest message of each chat, in the order of the list.
     tops: Vec<(PeerId, Top)>,
     known: HashSet<PeerId>,
+    /// Its end was reached.
+    is_whole: bool,
     /// What to ask for next.
     next: Option<f::messages::GetDialogs>,
 }
 
 impl DialogList {
     pub(crate) fn begin() -> Self {
-        Self { tops: Vec::new(), known: HashSet::new(), next: Some(page(0, 0, None)) }
+        Self {
+            tops: Vec::new(),
+            known: HashSet::new(),
+            is_whole: false,
+            next: Some(page(0, 0, None)),
+        }
     }
 
     /// What to ask for next; nothing at the end.
     pub(crate) fn request(&self) -> Option<&f::messages::GetDialogs> {
         self.next.as_ref()
+    }
+
+    /// Whether it has all dialogs: it was not cut, and no page ended it early.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     pub(crate) fn into_tops(self) -> Vec<(PeerId, Top)> {
@@ -66,6 +78,8 @@ impl DialogList {
                 self.tops.push((chat, Top { number, date }));
             }
         }
+        // A page without dialogs is behind the last.
+        self.is_whole = is_last || slice.dialogs.is_empty();
         let is_last = is_last || self.tops.len() == before || self.tops.len() >= MOST;
         self.next = if is_last { None } else { self.behind(before, &peers) };
         peers

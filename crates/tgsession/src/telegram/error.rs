@@ -79,10 +79,22 @@ impl CallError {
         matches!(self, Self::Unavailable { maybe_executed: true, .. })
     }
 
+    /// Whether Telegram has answered, and will answer the same: it refused, or said something that cannot be read.
+    pub(crate) fn is_answer(&self) -> bool {
+        match self {
+            Self::Refused { .. } => true,
+            Self::Unavailable { reason, .. } => reason.starts_with(UNREADABLE),
+            _ => false,
+        }
+    }
+
     pub(crate) fn is(&self, wanted: &str) -> bool {
         matches!(self, Self::Refused { name, .. } if name == wanted)
     }
 }
+
+/// How the reason begins where an answer came, and cannot be read.
+const UNREADABLE: &str = "an answer cannot be read";
 
 /// Errors of which Telegram says that the key will not work again.
 const FATAL: [&str; 7] = [
@@ -131,7 +143,9 @@ impl From<InvocationError> for CallError {
             InvocationError::Io(error) => unavailable(error.to_string(), true),
             InvocationError::Transport(error) => unavailable(error.to_string(), true),
             InvocationError::Dropped(why) => unavailable(why.to_owned(), true),
-            InvocationError::Deserialize(error) => unavailable(error.to_string(), true),
+            InvocationError::Deserialize(error) => {
+                unavailable(format!("{UNREADABLE}: {error}"), true)
+            }
             other => unavailable(other.to_string(), false),
         }
     }

@@ -12,7 +12,7 @@ use tl::{enums, functions as f, types};
 use tokio::sync::mpsc;
 
 use super::CallError;
-use super::peer::{date_of, place_of};
+use super::peer::{channel_of, chat_of, date_of, place_of};
 use crate::seen::Hole;
 use crate::store;
 
@@ -44,6 +44,8 @@ pub(crate) struct Page {
     messages: Vec<enums::Message>,
     users: Vec<enums::User>,
     chats: Vec<enums::Chat>,
+    /// The numbers of its newest and its oldest place; in some of them there is no message any more.
+    places: Option<(i32, i32)>,
     /// There is nothing of the hole below it.
     pub(crate) is_last: bool,
 }
@@ -59,60 +61,102 @@ impl Page {
             // Nothing was cached that may not have changed.
             Messages::NotModified(_) => (Vec::new(), Vec::new(), Vec::new(), true),
         };
-        let mut page = Self { messages, users, chats, is_last: is_all };
+        let mut page = Self { messages, users, chats, places: None, is_last: is_all };
         page.keep(hole, below);
         page
     }
 
     fn keep(&mut self, hole: &Hole, below: Option<i32>) {
         let (from, to) = hole.numbers;
-        let is_below = |number: i32| below.is_none_or(|below| number < below);
         self.messages.retain(|message| {
-            let place = place_of(message);
-            place.is_some_and(|(chat, number)| {
-                chat == hole.chat && (from..=to).contains(&number) && is_below(number)
-            })
+            let number = message.id();
+            let is_in_it = number > 0 && (from..=to).contains(&number);
+            is_in_it && below.is_none_or(|below| number < below) && may_be_of(message, hole.chat)
         });
         self.messages.sort_unstable_by_key(|message| std::cmp::Reverse(message.id()));
         self.messages.dedup_by_key(|message| message.id());
+        let ends = self.messages.first().zip(self.messages.last());
+        self.places = ends.map(|(newest, oldest)| (newest.id(), oldest.id()));
         self.is_last |= self.lowest().is_none_or(|lowest| lowest <= from);
-        let is_young = |message: &enums::Message| hole.since <= date_of(message);
+        self.messages.retain(|message| place_of(message).is_some());
         let before = self.messages.len();
-        self.messages.retain(is_young);
+        let since = self.since(hole);
+        self.messages.retain(|message| since <= date_of(message));
         self.is_last |= self.messages.len() < before;
         self.users.retain(|user| store::peer_id(&PeerInfo::from(user)).is_some());
         self.chats.retain(|chat| store::peer_id(&PeerInfo::from(chat)).is_some());
     }
 
-    /// The number of its oldest message.
+    /// From when on a message is the session's: not from before the account was in the channel, nor at all if it left.
+    fn since(&self, hole: &Hole) -> Option<i32> {
+        let channel = self.chats.iter().find_map(|chat| match chat {
+            enums::Chat::Channel(channel) if channel_of(channel.id) == Some(hole.chat) => {
+                Some(channel)
+            }
+            _ => None,
+        });
+        match channel {
+            Some(channel) if channel.left => Some(i32::MAX),
+            Some(channel) => hole.since.max(Some(channel.date)),
+            None => hole.since,
+        }
+    }
+
+    /// How many messages it has.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// The number of its oldest place.
     pub(crate) fn lowest(&self) -> Option<i32> {
-        self.messages.last().map(enums::Message::id)
+        self.places.map(|(_, lowest)| lowest)
     }
 
-    /// The number of its newest message.
+    /// The number of its newest place.
     pub(crate) fn highest(&self) -> Option<i32> {
-        self.messages.first().map(enums::Message::id)
+        self.places.map(|(highest, _)| highest)
     }
 
-    /// Its messages as updates, oldest first, each with its number: as `grammers` makes them of a difference.
+    /// Its messages as updates, oldest first, each with its number: as `grammers` makes them of a difference. Those that
+    /// it panics over are not among them.
     ///
     /// It makes them with all that belongs to them, the names of their authors too, only where they come through a
     /// stream. So this is one, of a single batch, whose numbers are those of a difference: none.
     ///
     /// # Errors
-    /// If `grammers` panics over them.
+    /// If there is no stream.
     pub(crate) async fn into_updates(
         self,
         client: &Client,
         chat: PeerId,
     ) -> Result<Vec<(i32, Update)>, CallError> {
         let Self { messages, users, chats, .. } = self;
-        let updates = messages.into_iter().rev().map(|message| new(message, chat)).collect();
-        let batch = types::Updates { updates, users, chats, date: 0, seq: 0 };
-        let read = AssertUnwindSafe(through_a_stream(client, batch)).catch_unwind().await;
-        read.unwrap_or_else(|_| {
-            Err(CallError::Invalid("messages that grammers does not bear".to_owned()))
-        })
+        let all: Vec<_> = messages.into_iter().rev().map(|message| new(message, chat)).collect();
+        let batch = |updates| {
+            let (users, chats) = (users.clone(), chats.clone());
+            AssertUnwindSafe(through_a_stream(client, updates, users, chats)).catch_unwind()
+        };
+        if let Ok(updates) = batch(all.clone()).await {
+            return updates;
+        }
+        // Over one of them, most likely.
+        let mut updates = Vec::new();
+        for one in all {
+            if let Ok(update) = batch(vec![one]).await {
+                updates.extend(update?);
+            }
+        }
+        Ok(updates)
+    }
+}
+
+/// Whether a message is of a chat, or the place of one that may have been.
+fn may_be_of(message: &enums::Message, chat: PeerId) -> bool {
+    match message {
+        enums::Message::Empty(empty) => {
+            empty.peer_id.as_ref().is_none_or(|peer| chat_of(peer) == Some(chat))
+        }
+        _ => place_of(message).is_some_and(|(place, _)| place == chat),
     }
 }
 
@@ -128,8 +172,11 @@ fn new(message: enums::Message, chat: PeerId) -> enums::Update {
 
 async fn through_a_stream(
     client: &Client,
-    batch: types::Updates,
+    updates: Vec<enums::Update>,
+    users: Vec<enums::User>,
+    chats: Vec<enums::Chat>,
 ) -> Result<Vec<(i32, Update)>, CallError> {
+    let batch = types::Updates { updates, users, chats, date: 0, seq: 0 };
     let (to, updates) = mpsc::channel(1);
     // There is room for it, and there comes nothing more.
     let _ = to.try_send(UpdatesLike::Updates(batch.into()));

@@ -8,7 +8,7 @@ use grammers_client::tl;
 use grammers_session::types::PeerId;
 use tl::enums::{Message, Update};
 
-use super::peer::{channel_of, place_of};
+use super::peer::{channel_of, chat_of, place_of};
 
 /// Something that counts what happens in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,11 @@ fn moved(pts: i32, count: i32) -> i32 {
 }
 
 fn of(message: &Message) -> Option<Mailbox> {
-    place_of(message).map(|(chat, _)| Mailbox::Channel(chat))
+    let chat = match message {
+        Message::Empty(empty) => empty.peer_id.as_ref().and_then(chat_of),
+        _ => place_of(message).map(|(chat, _)| chat),
+    };
+    chat.map(Mailbox::Channel)
 }
 
 /// The chat and the number of the message that an update brings, if it brings one.

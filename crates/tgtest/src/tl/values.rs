@@ -99,7 +99,7 @@ pub(crate) fn channel(channel: &Channel, me: UserId) -> enums::Chat {
         title: channel.title.clone(),
         username: Some(channel.username.clone()),
         photo: enums::ChatPhoto::Empty,
-        date: 0,
+        date: channel.joined.get(&me).copied().unwrap_or(0),
         restriction_reason: None,
         admin_rights: role.is_some_and(Role::is_admin).then(admin_rights),
         banned_rights: (role == Some(Role::Banned)).then(banned_rights),

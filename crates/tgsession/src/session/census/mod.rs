@@ -12,8 +12,8 @@
 //!
 //! Somebody [doubts](super::doubts): there is a new line, or one that broke; a mailbox has jumped; the connection
 //! dropped something. Each new line is doubted at a time of its own within a minute, and there is one round a minute at
-//! most. A channel that alone is doubted is looked at alone. While the account must wait the census waits; a round that
-//! failed is made again after 1, 2, 4 minutes and so on up to 16. Each call keeps to the account's pace for reading
+//! most. A channel that alone is doubted is looked at alone. While the account must wait the census waits; what
+//! failed is looked at again after 1, 2, 4 minutes and so on up to 16, a chat by itself: it keeps no other waiting. Each call keeps to the account's pace for reading
 //! messages, and takes none of the day's quota: these are messages that the account was sent.
 //!
 //! # Why each message comes once
@@ -33,7 +33,8 @@
 //! # What is given up
 //!
 //! - Of a hole with more than [`recover_at_most`](crate::Builder::recover_at_most) messages the oldest, with a warning.
-//! - What Telegram refuses to show, with a warning: of a channel that the account was taken out of.
+//! - What Telegram refuses to show three times, or shows so that it cannot be read, with a warning.
+//! - What was said in a channel before the account was in it: it is not among what it missed.
 //! - Whatever happened to messages but that they came: edits, deletions, reactions.
 //! - What was missed before the first list, which is made within a minute after an account was connected for the first
 //!   time: it says where the session begins.
@@ -46,18 +47,21 @@
 //! closes the line, waits for one call at most, and no call is made on a line that is being closed. When the session
 //! stops or loses its key, the census ends where it is.
 
+mod patience;
 mod recovery;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use grammers_client::tl;
 use grammers_session::Session as _;
-use grammers_session::types::PeerId;
+use grammers_session::types::{PeerId, PeerKind};
+use patience::{Looked, Patience};
 use tl::functions as f;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::core::Core;
 use super::doubts::{Doubts, SETTLE, Work};
@@ -83,24 +87,33 @@ pub(super) async fn watch(core: Arc<Core>) {
 async fn look_into_doubts(core: &Core) {
     let mut doubts = core.doubts.subscribe();
     let (mut free_at, mut failures) = (Instant::now(), 0_u32);
+    let mut patience = Patience::default();
     loop {
         due(&mut doubts, free_at).await;
         let work = core.take_doubts();
         if work == Work::default() {
             continue;
         }
-        match Box::pin(look_into(core, &work)).await {
-            Ok(()) => failures = 0,
-            Err(error) if error.is_transient() => {
-                let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST);
-                failures += 1;
-                debug!(session = %core.id, %error, ?pause, "it is looked again whether all is there");
-                core.doubt_again(work, pause);
-            }
-            Err(error) => {
+        let (again, error) = match Box::pin(look_into(core, &work, &mut patience)).await {
+            Ok(Looked { failed, why: Some(error), .. }) => (Some(only(failed)), error),
+            Ok(_) => {
                 failures = 0;
-                warn!(session = %core.id, %error, "nobody knows whether all is there");
+                free_at = Instant::now() + PAUSE;
+                continue;
             }
+            Err(error) => (error.is_transient().then_some(work), error),
+        };
+        if error.is("BOT_METHOD_INVALID") {
+            return stay_blind(core).await;
+        }
+        if let Some(again) = again {
+            let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST);
+            failures += 1;
+            debug!(session = %core.id, %error, ?pause, "it is looked again whether all is there");
+            core.doubt_again(again, pause);
+        } else {
+            failures = 0;
+            warn!(session = %core.id, %error, "nobody knows whether all is there");
         }
         free_at = Instant::now() + PAUSE;
     }
@@ -118,29 +131,63 @@ async fn due(doubts: &mut watch::Receiver<Doubts>, free_at: Instant) {
     }
 }
 
-async fn look_into(core: &Core, work: &Work) -> Result<(), CallError> {
+/// What is to be looked into again where these chats could not be looked at. One that is no channel is found in the
+/// list alone.
+fn only(failed: Vec<PeerId>) -> Work {
+    match failed.iter().all(|chat| chat.kind() == PeerKind::Channel) {
+        true => Work { list: false, channels: failed },
+        false => Work { list: true, channels: Vec::new() },
+    }
+}
+
+/// A bot has no dialogs that it could list: what is known of it would never be asked for.
+async fn stay_blind(core: &Core) {
+    info!(session = %core.id, "a bot cannot be told what its updates pass over");
+    core.is_blind.store(true, Ordering::Release);
+    std::future::pending().await
+}
+
+async fn look_into(core: &Core, work: &Work, patience: &mut Patience) -> Result<Looked, CallError> {
     match work.list {
-        true => look_at_all(core).await,
-        false => look_at(core, &work.channels).await,
+        true => look_at_all(core, patience).await,
+        false => look_at(core, &work.channels, patience).await,
     }
 }
 
 /// Looks at all chats.
-async fn look_at_all(core: &Core) -> Result<(), CallError> {
+async fn look_at_all(core: &Core, patience: &mut Patience) -> Result<Looked, CallError> {
     // Whatever is passed over from here on is not looked at here.
     let jumps = core.seen.borrow().jumps();
     let tl::enums::updates::State::State(now) = ask(core, &f::updates::GetState {}).await?;
-    let tops = list(core).await?;
+    let list = list(core).await?;
+    let (is_whole, tops) = (list.is_whole(), list.into_tops());
     if !core.seen.borrow().holes(&tops).is_empty() {
         sleep(SETTLE).await;
     }
     let holes = core.seen.borrow().holes(&tops);
     core.learn(|seen| adopt(seen, &tops).into());
+    let mut looked = Looked::default();
     for hole in holes {
-        recovery::recover(core, hole).await?;
+        // The stream may have filled it while others were read.
+        let top = Top { number: hole.numbers.1, date: None };
+        let hole = core.seen.borrow().hole(hole.chat, Some(top));
+        if let Some(hole) = hole {
+            patience.fill(core, hole, &mut looked).await?;
+            // The list has brought all the peers that it has.
+            if looked.unknown.pop().is_some() {
+                recovery::give_up_all(core, &hole).await;
+            }
+        }
     }
-    core.learn(|seen| seen.complete(now.date, jumps).into());
-    Ok(())
+    core.learn(|seen| match is_whole && looked.failed.is_empty() {
+        true => seen.complete(now.date, jumps).into(),
+        false => {
+            let at = looked.failed.is_empty().then_some(now.date);
+            let chats = tops.iter().map(|(chat, _)| *chat).filter(|chat| looked.has(*chat));
+            seen.complete_of(chats, at, jumps).into()
+        }
+    });
+    Ok(looked)
 }
 
 /// The chats that begin where they are.
@@ -149,20 +196,31 @@ fn adopt(seen: &mut Seen, tops: &[(PeerId, Top)]) -> Vec<Change> {
 }
 
 /// Looks at some channels.
-async fn look_at(core: &Core, channels: &[PeerId]) -> Result<(), CallError> {
+async fn look_at(
+    core: &Core,
+    channels: &[PeerId],
+    patience: &mut Patience,
+) -> Result<Looked, CallError> {
+    let mut looked = Looked::default();
     for &channel in channels {
         let jumps = core.seen.borrow().jumps();
         let hole = core.seen.borrow().hole(channel, None);
         if let Some(hole) = hole {
-            recovery::recover(core, hole).await?;
+            patience.fill(core, hole, &mut looked).await?;
         }
-        core.learn(|seen| seen.mend(channel, jumps).into_iter().collect::<Vec<_>>().into());
+        if looked.has(channel) {
+            core.learn(|seen| seen.mend(channel, jumps).into_iter().collect::<Vec<_>>().into());
+        }
     }
-    Ok(())
+    if !looked.unknown.is_empty() {
+        // The list knows how to ask for them, and how far they go.
+        core.doubt_all();
+    }
+    Ok(looked)
 }
 
 /// The newest message of each chat. The session knows their peers from then on.
-async fn list(core: &Core) -> Result<Vec<(PeerId, Top)>, CallError> {
+async fn list(core: &Core) -> Result<DialogList, CallError> {
     let mut list = DialogList::begin();
     while let Some(request) = list.request() {
         let answer = ask(core, request).await?;
@@ -170,7 +228,7 @@ async fn list(core: &Core) -> Result<Vec<(PeerId, Top)>, CallError> {
         // It is in memory.
         let _ = core.credentials.session.cache_peers(peers).await;
     }
-    Ok(list.into_tops())
+    Ok(list)
 }
 
 /// One call, as soon as the account may make it; one that it made too early is made again.
