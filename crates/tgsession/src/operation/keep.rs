@@ -272,14 +272,18 @@ mod tests {
         let sent = || Sent { by_earlier_attempt: true };
         let done = ended::<Send>(&Outcome::Done(sent())).unwrap();
         assert!(matches!(recalled::<Sent>(&done), Some(Outcome::Done(s)) if s == sent()));
-        let failure = || Failure::Store(StoreError::Closed);
+        let source = || std::io::Error::other("there is no room");
+        let failure = || Failure::File { path: "room.csv".into(), source: source() };
         let failed = ended::<Send>(&Outcome::Failed(failure())).unwrap();
-        assert_eq!(failed.said, "the store could not be used: the store is closed");
+        assert_eq!(failed.said, "room.csv could not be used: there is no room");
         let again = recalled::<Sent>(&failed).unwrap();
         let Outcome::Failed(Failure::Recorded(why)) = again else { panic!("{again:?}") };
         assert_eq!(why, failed.said);
         let unknown = ended::<Send>(&Outcome::MaybeExecuted(failure())).unwrap();
         assert!(unknown.said.starts_with("it may have been executed: "), "{}", unknown.said);
+        for failure in [Failure::Stopped, Failure::Store(StoreError::Closed)] {
+            assert!(ended::<Send>(&Outcome::MaybeExecuted(failure)).is_none(), "it goes on");
+        }
         assert!(ended::<Send>(&Outcome::ShutDown).is_none(), "it goes on");
     }
 }

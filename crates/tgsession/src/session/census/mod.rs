@@ -144,7 +144,7 @@ fn only(failed: Vec<PeerId>) -> Work {
 async fn stay_blind(core: &Core) {
     info!(session = %core.id, "a bot cannot be told what its updates pass over");
     core.is_blind.store(true, Ordering::Release);
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn look_into(core: &Core, work: &Work, patience: &mut Patience) -> Result<Looked, CallError> {
