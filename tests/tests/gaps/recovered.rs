@@ -91,18 +91,8 @@ async fn a_channel_of_which_too_much_is_told_is_asked_for_what_is_missing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_difference_that_grammers_panics_over_costs_a_line_and_no_message() {
-    let mut scene = Scene::new(forgetful().too_long_without_pts()).await;
-    scene.post(&["before"]);
-    scene.hears(&["before"], false).await;
-    scene.lose(4);
-    scene.post(&FIVE);
-    scene.hears(&FIVE, true).await;
-    assert_eq!(scene.telegram.connections_made(), 2, "another line was made");
-    scene.write(&["to the account"]);
-    scene.hears(&["to the account"], false).await;
-    scene.post(&["after"]);
-    scene.hears(&["after"], false).await;
-    scene.ends().await;
+    let scene = Scene::new(forgetful().too_long_without_pts()).await;
+    scene.bears_a_gap_of_the_room().await;
 }
 
 #[tokio::test(start_paused = true)]

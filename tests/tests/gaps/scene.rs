@@ -96,6 +96,21 @@ impl Scene {
         calls(&self.telegram, method)
     }
 
+    /// A gap in the group costs a line, and no message of anybody.
+    pub(crate) async fn bears_a_gap_of_the_room(mut self) {
+        self.post(&["before"]);
+        self.hears(&["before"], false).await;
+        self.lose(4);
+        self.post(&FIVE);
+        self.hears(&FIVE, true).await;
+        assert_eq!(self.telegram.connections_made(), 2, "another line was made");
+        self.write(&["to the account"]);
+        self.hears(&["to the account"], false).await;
+        self.post(&["after"]);
+        self.hears(&["after"], false).await;
+        self.ends().await;
+    }
+
     /// Nothing more is heard in a while, and all that was heard was as it should be.
     pub(crate) async fn ends(mut self) {
         sleep(Duration::from_secs(150)).await;

@@ -103,18 +103,8 @@ async fn a_chat_that_is_refused_again_and_again_is_given_up_and_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_whose_difference_is_refused_costs_a_line_and_no_message() {
-    let mut scene = Scene::new(forgetful()).await;
+    let scene = Scene::new(forgetful()).await;
     let refused = Fault::rpc_error(400, "CHANNEL_INVALID").on(Method::GET_CHANNEL_DIFFERENCE);
     scene.telegram.inject(refused.always());
-    scene.post(&["before"]);
-    scene.hears(&["before"], false).await;
-    scene.lose(4);
-    scene.post(&FIVE);
-    scene.hears(&FIVE, true).await;
-    assert_eq!(scene.telegram.connections_made(), 2, "another line was made");
-    scene.write(&["to the account"]);
-    scene.hears(&["to the account"], false).await;
-    scene.post(&["after"]);
-    scene.hears(&["after"], false).await;
-    scene.ends().await;
+    scene.bears_a_gap_of_the_room().await;
 }

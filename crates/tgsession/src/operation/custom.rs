@@ -12,6 +12,9 @@ use crate::telegram::CallError;
 ///
 /// It is attempted once. A flood wait of its own making is an outcome, not a pause.
 ///
+/// It runs in the task that owns the queue of its session, so it must not block its thread: while it does, nothing of
+/// that session is answered. Work that blocks belongs into `spawn_blocking`.
+///
 /// ```
 /// use tgsession::{CallError, Custom};
 ///

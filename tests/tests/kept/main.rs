@@ -1,0 +1,5 @@
+//! Operations that a store keeps: done once, whatever becomes of the process that was asked for them.
+
+mod listed;
+mod office;
+mod once;
