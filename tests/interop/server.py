@@ -25,7 +25,8 @@ class Server:
         return answer
 
     def count(self, what):
-        """How many messages it has accepted ("sent"), or keys clients have made ("keys")."""
+        """How many messages it has accepted ("sent"), keys clients have made ("keys"), or
+        how often they have asked for a difference ("differences")."""
         return self.tell("/count")[what]
 
     def close(self):

@@ -153,6 +153,20 @@ async def rights(server):
         await refused("who never was in a group does not read it", errors.ChannelPrivateError, closed)
 
 
+async def basic_group(server):
+    async with connected(session_of(server, server.keys["carol"])) as (client, heard):
+        dialogs = {dialog.name: dialog async for dialog in client.iter_dialogs()}
+        club = dialogs["club"]
+        newest = (club.is_group, club.is_channel, club.message.text)
+        check("it lists a basic group", newest, (True, False, "message 5 in club"))
+        texts = [message.text async for message in client.iter_messages(club.input_entity)]
+        check("it reads its history", texts, [f"message {n} in club" for n in range(5, 0, -1)])
+        members = {user.username async for user in client.iter_participants(club.input_entity)}
+        check("and its members", members, {"bob", "carol"})
+        server.tell("/tell club hello all")
+        check("it hears what is said in it", await within(heard.get()), "hello all")
+
+
 async def updates_that_go_wrong(server):
     async with connected(session_of(server, server.keys["alice"])) as (client, heard):
         await hears("it listens before updates go wrong", server, heard)
@@ -176,6 +190,57 @@ async def updates_that_go_wrong(server):
         for text in ["first", "second"]:
             server.tell(text)
         await hears("updates out of order are put in order", server, heard, "first", "second")
+
+
+async def asks(server, differences):
+    """Waits until clients have asked for a difference more often than that."""
+    while server.count("differences") <= differences:
+        await asyncio.sleep(0.05)
+
+
+async def differences_that_are_too_long(server):
+    """Of more than 10 messages that it missed, a client is not told: it goes on from where it is told."""
+    async with connected(session_of(server, server.keys["alice"])) as (client, heard):
+        await hears("it listens before it misses too much", server, heard)
+        before = server.count("differences")
+        server.tell("/lose 11")
+        for n in range(11):
+            server.tell(f"missed {n}")
+        await within(client.catch_up())
+        await within(asks(server, before))
+        await hears("it goes on after a difference that is too long", server, heard)
+
+        server.tell("/post room before")
+        await hears("it listens to a group", server, heard, "before")
+        before = server.count("differences")
+        server.tell("/lose 11")
+        for n in range(12):
+            server.tell(f"/post room missed {n}")
+        await within(asks(server, before))
+        server.tell("/post room after")
+        await hears("it goes on in a group of which too much is missing", server, heard, "after")
+
+        before = server.count("differences")
+        server.tell("/lose 2")
+        for text in ["lost", "lost as well"]:
+            server.tell(f"/post room {text}")
+        server.tell("/toolong room")
+        await within(asks(server, before))
+        await hears("it asks for what it is told that it missed", server, heard, "lost", "lost as well")
+
+
+async def black_hole(server):
+    async with connected(session_of(server, server.keys["alice"])) as (client, heard):
+        await hears("it listens before the black hole", server, heard)
+        server.tell("/hole alice")
+        server.tell("swallowed")
+        call = asyncio.ensure_future(client.get_me())
+        answered, _ = await asyncio.wait([call], timeout=0.5)
+        check("nothing comes out of a black hole", (len(answered), heard.qsize()), (0, 0))
+        server.tell("/heal alice")
+        check("what was asked is answered on the next connection", (await within(call)).id, server.alice)
+        await within(client.catch_up())
+        await hears("it hears what was swallowed", server, heard, "swallowed")
 
 
 async def restart(server):
@@ -221,7 +286,10 @@ async def main(server):
     await key_of_its_own(server)
     await slow_mode(server)
     await rights(server)
+    await basic_group(server)
     await updates_that_go_wrong(server)
+    await differences_that_are_too_long(server)
+    await black_hole(server)
     await restart(server)
     await flood(server)
     await revoked(server)

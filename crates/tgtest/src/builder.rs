@@ -8,16 +8,18 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::account::Account;
+use crate::basic_group::BasicGroup;
 use crate::fault::Method;
 use crate::limit::{Limit, Limits};
 use crate::listener;
 use crate::mtproto::crypto;
 use crate::server::Telegram;
 use crate::state::State;
-use crate::world::{ChannelId, Message, Peer, Role, User, UserId, World, now};
+use crate::world::{BasicGroupId, ChannelId, Message, Peer, Role, User, UserId, World, now};
 
 const FIRST_USER: i64 = 1001;
 const FIRST_CHANNEL: i64 = 5001;
+const FIRST_BASIC_GROUP: i64 = 7001;
 
 /// Describes a world; see [`Telegram::builder`].
 #[derive(Debug, Default)]
@@ -25,6 +27,7 @@ pub struct Builder {
     port: u16,
     users: Vec<Described>,
     channels: Vec<Channel>,
+    basic_groups: Vec<BasicGroup>,
     longest_difference: Option<usize>,
     too_long_without_pts: bool,
     limits: Vec<Limit>,
@@ -48,7 +51,9 @@ pub struct Channel {
     members: Vec<(String, Role)>,
     strangers: usize,
     messages: usize,
+    age: Duration,
     slow_mode: Option<Duration>,
+    public: bool,
 }
 
 impl Channel {
@@ -61,7 +66,9 @@ impl Channel {
             members: Vec::new(),
             strangers: 0,
             messages: 0,
+            age: Duration::ZERO,
             slow_mode: None,
+            public: false,
         }
     }
 
@@ -103,10 +110,22 @@ impl Channel {
         self
     }
 
+    /// How long before the server starts those were written; in the same second if nothing is said.
+    pub fn aged(mut self, age: Duration) -> Self {
+        self.age = age;
+        self
+    }
+
     /// After a message, a member who is no admin writes the next this much later: one that comes earlier is refused
     /// with 420 `SLOWMODE_WAIT_x`, x being the seconds that are left, rounded up.
     pub fn slow_mode(mut self, pause: Duration) -> Self {
         self.slow_mode = Some(pause);
+        self
+    }
+
+    /// Whoever knows its name reads it, also who is not in it.
+    pub fn public(mut self) -> Self {
+        self.public = true;
         self
     }
 
@@ -126,7 +145,7 @@ pub enum StartError {
     /// A channel has a member that the world has not.
     #[error("channel {channel} has the member {user}, but there is no such user")]
     UnknownMember {
-        /// The channel.
+        /// The channel, or the title of the basic group.
         channel: String,
         /// The name that no user has.
         user: String,
@@ -186,6 +205,13 @@ impl Builder {
         self
     }
 
+    /// A basic group.
+    #[must_use]
+    pub fn basic_group(mut self, group: BasicGroup) -> Self {
+        self.basic_groups.push(group);
+        self
+    }
+
     /// A client that missed more than so many messages of a mailbox or a channel is not told which: the difference
     /// is too long (`updates.differenceTooLong`, `updates.channelDifferenceTooLong`), and it must go on from the
     /// state that it is given instead.
@@ -236,6 +262,9 @@ impl Builder {
     ///
     /// # Errors
     /// If the description contradicts itself, or the port cannot be listened on.
+    ///
+    /// # Cancel safety
+    /// It waits for nothing: its first poll starts the server or fails. Dropped before that, it has done nothing.
     ///
     /// # Panics
     /// Outside a tokio runtime with I/O and time enabled.
@@ -306,6 +335,9 @@ impl Builder {
             let channel = found(&mut world, &names, id, channel, date)?;
             world.channels.insert(id, channel);
         }
+        for (id, group) in (FIRST_BASIC_GROUP..).map(BasicGroupId).zip(self.basic_groups) {
+            group.found(id, &mut world)?;
+        }
         Ok((world, with_accounts))
     }
 }
@@ -348,6 +380,7 @@ fn found(
     if writers.is_empty() && described.messages > 0 {
         return Err(StartError::NobodyWrote(described.username));
     }
+    let date = date.saturating_sub(described.age.as_secs().try_into().unwrap_or(i32::MAX));
     let messages = (1..=described.messages as i32)
         .zip(writers.iter().cycle())
         .map(|(n, from)| Message {
@@ -370,6 +403,7 @@ fn found(
         pts: described.messages as i32 + 1,
         messages,
         slow_mode: described.slow_mode,
+        public: described.public,
         last_posts: HashMap::new(),
     })
 }

@@ -19,6 +19,8 @@ impl Method {
     pub const GET_HISTORY: Self = Self(f::messages::GetHistory::CONSTRUCTOR_ID);
     /// `messages.getDialogs`
     pub const GET_DIALOGS: Self = Self(f::messages::GetDialogs::CONSTRUCTOR_ID);
+    /// `messages.getFullChat`, which tells who is in a basic group.
+    pub const GET_FULL_CHAT: Self = Self(f::messages::GetFullChat::CONSTRUCTOR_ID);
     /// `channels.getParticipants`
     pub const GET_PARTICIPANTS: Self = Self(f::channels::GetParticipants::CONSTRUCTOR_ID);
     /// `users.getUsers`, also the identity call of clients.
@@ -81,6 +83,7 @@ pub(crate) enum Effect {
     DropBefore,
     DropAfter,
     Corrupt(u64),
+    PackNothing,
 }
 
 impl Fault {
@@ -125,6 +128,18 @@ impl Fault {
     /// ```
     pub fn corrupt(seed: u64) -> Self {
         Self::new(Effect::Corrupt(seed))
+    }
+
+    /// The call is executed, and answered with a packed object that has nothing in it: no client expects that, and
+    /// `grammers` 0.11 panics over it in the task of its connection. A refusal stays as it is.
+    ///
+    /// ```
+    /// use tgtest::{Fault, Method};
+    ///
+    /// let nothing = Fault::pack_nothing().on(Method::SEND_MESSAGE);
+    /// ```
+    pub fn pack_nothing() -> Self {
+        Self::new(Effect::PackNothing)
     }
 
     fn new(effect: Effect) -> Self {

@@ -28,7 +28,7 @@ pub struct Request {
 pub struct Sent {
     /// Who sent it.
     pub from: UserId,
-    /// The number of the user or channel it went to.
+    /// The number of the user, basic group or channel it went to.
     pub to: i64,
     /// Its text.
     pub text: String,

@@ -1,6 +1,6 @@
 //! A loopback Telegram: a server that unmodified clients take for the real one.
 //!
-//! It speaks encrypted MTProto 2.0 over TCP on 127.0.0.1, keeps a world of users and channels, answers the
+//! It speaks encrypted MTProto 2.0 over TCP on 127.0.0.1, keeps a world of users, groups and channels, answers the
 //! methods that clients of people and bots use most, and pushes updates. Tests and demos build a world,
 //! connect real clients to it, make things go wrong on purpose, and compare the client's story with the
 //! server's.
@@ -44,7 +44,7 @@
 //! - calls: [`Fault`], [`Builder::limit`], [`Channel::slow_mode`], [`Telegram::set_role`], [`Telegram::revoke`];
 //! - updates: [`UpdateFault`], [`Builder::longest_difference`], [`Builder::too_long_without_pts`],
 //!   [`Telegram::push_too_long`];
-//! - what answers and updates say: [`Fault::corrupt`], [`UpdateFault::corrupt`];
+//! - what answers and updates say: [`Fault::corrupt`], [`Fault::pack_nothing`], [`UpdateFault::corrupt`];
 //! - connections: [`Telegram::drop_connections`], [`Telegram::black_hole`], [`Telegram::restart`].
 //!
 //! # What it is not
@@ -54,6 +54,7 @@
 //! loopback address only.
 
 mod account;
+mod basic_group;
 mod builder;
 mod connection;
 mod corruption;
@@ -71,10 +72,11 @@ mod update_fault;
 mod world;
 
 pub use account::Account;
+pub use basic_group::BasicGroup;
 pub use builder::{Builder, Channel, StartError};
 pub use fault::{Fault, Method};
 pub use journal::{Request, Sent, Watch};
 pub use mtproto::handshake::rsa::RsaPublicKey;
 pub use server::Telegram;
 pub use update_fault::UpdateFault;
-pub use world::{ChannelId, Role, UserId};
+pub use world::{BasicGroupId, ChannelId, Role, UserId};

@@ -16,7 +16,7 @@ use crate::listener::Port;
 use crate::mtproto::handshake::rsa::RsaPublicKey;
 use crate::state::{Shared, State};
 use crate::update_fault::UpdateFault;
-use crate::world::{ChannelId, Role, UserId};
+use crate::world::{BasicGroupId, ChannelId, Peer, Role, UserId};
 
 /// A running loopback Telegram. It stops, with all its connections, when this is dropped.
 #[derive(Debug)]
@@ -75,6 +75,11 @@ impl Telegram {
         self.state.lock().world.channel_named(username).map(|c| c.id)
     }
 
+    /// The number of the first basic group of this title: titles are no names.
+    pub fn basic_group(&self, title: &str) -> Option<BasicGroupId> {
+        self.state.lock().world.basic_group_titled(title).map(|group| group.id)
+    }
+
     /// Who is in a channel, and as what; empty if there is no such channel.
     pub fn members(&self, channel: ChannelId) -> Vec<(UserId, Role)> {
         let state = self.state.lock();
@@ -120,7 +125,7 @@ impl Telegram {
         if !state.world.users.contains_key(&from) {
             return false;
         }
-        let Some(message) = state.world.deliver(to, from, from, text) else {
+        let Some(message) = state.world.deliver(to, Peer::User(from), from, text) else {
             return false;
         };
         state.push_private(to, &message);
@@ -136,6 +141,45 @@ impl Telegram {
         }
         let post = state.world.post(channel, from, text)?;
         Some(state.push_post(channel, &post))
+    }
+
+    /// The same, and with the post, in one container, comes that more has happened in the channel than is told: a client
+    /// that asks for the difference gets the post again in it.
+    pub fn push_post_too_long(
+        &self,
+        channel: ChannelId,
+        from: UserId,
+        text: &str,
+    ) -> Option<usize> {
+        let mut state = self.state.lock();
+        if !state.world.users.contains_key(&from) {
+            return None;
+        }
+        let post = state.world.post(channel, from, text)?;
+        Some(state.push_post_too_long(channel, &post))
+    }
+
+    /// Says something in a basic group and pushes it to its members' clients; returns to how many members it went, the
+    /// author aside. `None` if there is no such group or author.
+    ///
+    /// ```
+    /// # use tgtest::{BasicGroupId, Telegram, UserId};
+    /// # fn example(telegram: &Telegram, family: BasicGroupId, bob: UserId) {
+    /// assert_eq!(telegram.push_to_basic_group(family, bob, "hello"), Some(1));
+    /// # }
+    /// ```
+    pub fn push_to_basic_group(
+        &self,
+        group: BasicGroupId,
+        from: UserId,
+        text: &str,
+    ) -> Option<usize> {
+        let mut state = self.state.lock();
+        if !state.world.users.contains_key(&from) {
+            return None;
+        }
+        let told = state.world.tell(group, from, text)?;
+        Some(state.push_told(&told))
     }
 
     /// Lets a user into a channel, of which its clients are not told; what was said before is older than that. False if

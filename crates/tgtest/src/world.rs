@@ -1,10 +1,10 @@
 //! What there is on this Telegram: users, channels, who is in them, and what was said.
 //!
-//! Plain data and the rules that do not depend on a connection. Each user has a mailbox of private messages
-//! and each channel a history; both number their changes (`pts`), so that a client that was away can ask
-//! for the difference.
+//! Plain data and the rules that do not depend on a connection. Each user has a mailbox, of private messages and those
+//! of basic groups, and each channel a history; both number their changes (`pts`), so that a client that was away can
+//! ask for the difference.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -20,6 +20,10 @@ pub struct UserId(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelId(pub i64);
 
+/// The number of a basic group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BasicGroupId(pub i64);
+
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -32,7 +36,13 @@ impl fmt::Display for ChannelId {
     }
 }
 
-/// What a user may do in a channel.
+impl fmt::Display for BasicGroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a user may do in a channel or basic group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Role {
@@ -74,16 +84,26 @@ pub(crate) struct Channel {
     pub(crate) joined: HashMap<UserId, i32>,
     pub(crate) pts: i32,
     pub(crate) messages: Vec<Message>,
+    /// Whoever knows its name reads it.
+    pub(crate) public: bool,
     /// How long members wait from one message to the next.
     pub(crate) slow_mode: Option<Duration>,
     /// When each user wrote last, in slow mode.
     pub(crate) last_posts: HashMap<UserId, Instant>,
 }
 
+#[derive(Clone, Debug)]
+pub(crate) struct BasicGroup {
+    pub(crate) id: BasicGroupId,
+    pub(crate) title: String,
+    pub(crate) members: BTreeMap<UserId, Role>,
+}
+
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     User(UserId),
+    BasicGroup(BasicGroupId),
     Channel(ChannelId),
 }
 
@@ -108,6 +128,7 @@ pub(crate) struct World {
     pub(crate) users: HashMap<UserId, User>,
     pub(crate) mailboxes: HashMap<UserId, Mailbox>,
     pub(crate) channels: BTreeMap<ChannelId, Channel>,
+    pub(crate) basic_groups: BTreeMap<BasicGroupId, BasicGroup>,
     /// What each account chose for each message it sent: Telegram accepts a choice once.
     random_ids: HashSet<(UserId, i64)>,
 }
@@ -128,6 +149,10 @@ impl World {
         self.channels.values().find(|c| c.username.eq_ignore_ascii_case(username))
     }
 
+    pub(crate) fn basic_group_titled(&self, title: &str) -> Option<&BasicGroup> {
+        self.basic_groups.values().find(|group| group.title == title)
+    }
+
     /// Whether the account used this choice before.
     pub(crate) fn knows_random_id(&self, from: UserId, random_id: i64) -> bool {
         self.random_ids.contains(&(from, random_id))
@@ -138,11 +163,11 @@ impl World {
         self.random_ids.insert((from, random_id))
     }
 
-    /// Puts a message of a private chat into one of its two mailboxes.
+    /// Puts a message into a mailbox: one of the two of a private chat, or one of a basic group's.
     pub(crate) fn deliver(
         &mut self,
         owner: UserId,
-        with: UserId,
+        peer: Peer,
         from: UserId,
         text: &str,
     ) -> Option<Message> {
@@ -150,7 +175,7 @@ impl World {
         mailbox.pts += 1;
         let message = Message {
             id: mailbox.messages.len() as i32 + 1,
-            peer: Peer::User(with),
+            peer,
             from,
             text: text.to_owned(),
             date: now(),
@@ -158,6 +183,18 @@ impl World {
         };
         mailbox.messages.push(message.clone());
         Some(message)
+    }
+
+    /// Puts a message of a basic group into the mailbox of each member; `None` if there is no such group.
+    pub(crate) fn tell(
+        &mut self,
+        group: BasicGroupId,
+        from: UserId,
+        text: &str,
+    ) -> Option<Vec<(UserId, Message)>> {
+        let members: Vec<_> = self.basic_groups.get(&group)?.members.keys().copied().collect();
+        let deliver = |to| Some((to, self.deliver(to, Peer::BasicGroup(group), from, text)?));
+        Some(members.into_iter().filter_map(deliver).collect())
     }
 
     /// Puts a message into a channel.
@@ -170,12 +207,26 @@ impl World {
         let mut ids: Vec<UserId> = messages
             .flat_map(|m| match m.peer {
                 Peer::User(with) => [m.from, with],
-                Peer::Channel(_) => [m.from, m.from],
+                Peer::BasicGroup(_) | Peer::Channel(_) => [m.from, m.from],
             })
             .collect();
         ids.sort_unstable();
         ids.dedup();
         ids.iter().filter_map(|id| self.users.get(id)).collect()
+    }
+
+    /// The basic groups that messages stand in.
+    pub(crate) fn basic_groups_of<'a>(
+        &self,
+        messages: impl Iterator<Item = &'a Message>,
+    ) -> Vec<&BasicGroup> {
+        let ids: BTreeSet<_> = messages
+            .filter_map(|m| match m.peer {
+                Peer::BasicGroup(id) => Some(id),
+                Peer::User(_) | Peer::Channel(_) => None,
+            })
+            .collect();
+        ids.iter().filter_map(|id| self.basic_groups.get(id)).collect()
     }
 }
 

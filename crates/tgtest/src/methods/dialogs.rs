@@ -4,7 +4,7 @@ use grammers_tl_types::{enums, functions as f, types};
 
 use super::{Caller, RpcError, refuse, user_of};
 use crate::tl;
-use crate::world::{ChannelId, Message, Peer, UserId, World};
+use crate::world::{BasicGroupId, ChannelId, Message, Peer, UserId, World};
 
 /// Telegram's limit of one page.
 const MAX_PAGE: i32 = 100;
@@ -40,12 +40,14 @@ pub(super) fn get_dialogs(
     let tops = || all.iter().map(|dialog| dialog.top);
     let channels = tops().filter_map(|top| match top.peer {
         Peer::Channel(id) => world.channels.get(&id),
-        Peer::User(_) => None,
+        Peer::User(_) | Peer::BasicGroup(_) => None,
     });
+    let mut chats = tl::basic_groups(world, tops(), me);
+    chats.extend(channels.map(|channel| tl::channel(channel, me)));
     let page = types::messages::Dialogs {
         dialogs: all.iter().map(|dialog| tl::dialog(dialog.top, dialog.pts)).collect(),
         messages: tops().map(|top| tl::message(top, me)).collect(),
-        chats: channels.map(|channel| tl::channel(channel, me)).collect(),
+        chats,
         users: tl::users(world, tops(), me),
     };
     Ok(match is_whole && is_last {
@@ -72,18 +74,23 @@ fn place(top: &Message) -> Place {
     (top.date, top.id, number(top.peer))
 }
 
-/// Tells chats apart, users and channels too.
+/// Tells chats apart, users, basic groups and channels too.
 fn number(peer: Peer) -> i64 {
     match peer {
         Peer::User(UserId(id)) => id,
-        Peer::Channel(ChannelId(id)) => -id,
+        Peer::BasicGroup(BasicGroupId(id)) => -id,
+        // As clients write them, above all numbers of basic groups.
+        Peer::Channel(ChannelId(id)) => -1_000_000_000_000 - id,
     }
 }
 
 /// The place behind which the page begins, unless it is the first.
 fn offset(caller: &Caller<'_>, arguments: &f::messages::GetDialogs) -> Option<Place> {
     let chat = match &arguments.offset_peer {
-        enums::InputPeer::Channel(channel) => Some(-channel.channel_id),
+        enums::InputPeer::Channel(channel) => {
+            Some(number(Peer::Channel(ChannelId(channel.channel_id))))
+        }
+        enums::InputPeer::Chat(chat) => Some(number(Peer::BasicGroup(BasicGroupId(chat.chat_id)))),
         peer => user_of(caller, peer).map(|UserId(id)| id),
     };
     let is_first = chat.is_none() && (arguments.offset_date, arguments.offset_id) == (0, 0);

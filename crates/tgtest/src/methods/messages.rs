@@ -1,10 +1,10 @@
 use grammers_tl_types::{enums, functions as f, types};
 
-use super::{Caller, RpcError, channels, refuse, user_of};
+use super::{Caller, RpcError, basic_groups, channels, refuse, user_of};
 use crate::fault::whole_seconds;
 use crate::journal::Sent;
 use crate::tl;
-use crate::world::{Channel, ChannelId, Message, Peer, UserId};
+use crate::world::{BasicGroupId, Channel, ChannelId, Message, Peer, UserId};
 
 /// Telegram's limit of one page.
 const MAX_PAGE: i32 = 100;
@@ -26,6 +26,13 @@ pub(super) fn send_message(
         check_pace(caller, channel, arguments.random_id)?;
         accept(caller, arguments.random_id, id.0, &arguments.message)?;
         return post(caller, id, arguments);
+    }
+    if let enums::InputPeer::Chat(peer) = &arguments.peer {
+        let Some(id) = basic_groups::joined(caller, peer.chat_id).map(|group| group.id) else {
+            return refuse(400, "PEER_ID_INVALID");
+        };
+        accept(caller, arguments.random_id, id.0, &arguments.message)?;
+        return tell(caller, id, arguments);
     }
     let Some(to) = user_of(caller, &arguments.peer) else {
         return refuse(400, "PEER_ID_INVALID");
@@ -55,15 +62,34 @@ fn accept(caller: &mut Caller<'_>, random_id: i64, to: i64, text: &str) -> Resul
 
 fn send(caller: &mut Caller<'_>, to: UserId, text: &str) -> Result<enums::Updates, RpcError> {
     let me = caller.me;
-    let Some(mine) = caller.state.world.deliver(me, to, me, text) else {
+    let Some(mine) = caller.state.world.deliver(me, Peer::User(to), me, text) else {
         return refuse(500, "MAILBOX_MISSING");
     };
     if to != me
-        && let Some(theirs) = caller.state.world.deliver(to, me, me, text)
+        && let Some(theirs) = caller.state.world.deliver(to, Peer::User(me), me, text)
     {
         caller.state.push_private(to, &theirs);
     }
     Ok(tl::sent(&mine))
+}
+
+fn tell(
+    caller: &mut Caller<'_>,
+    id: BasicGroupId,
+    arguments: &f::messages::SendMessage,
+) -> Result<enums::Updates, RpcError> {
+    let me = caller.me;
+    let Some(told) = caller.state.world.tell(id, me, &arguments.message) else {
+        return refuse(400, "PEER_ID_INVALID");
+    };
+    caller.state.push_told(&told);
+    let world = &caller.state.world;
+    let mine = told.iter().find(|(to, _)| *to == me);
+    let (Some((_, mine)), Some(author)) = (mine, world.users.get(&me)) else {
+        return refuse(500, "MAILBOX_MISSING");
+    };
+    let chats = tl::basic_groups(world, [mine].into_iter(), me);
+    Ok(tl::mailbox_updates(mine, author, chats, me, Some(arguments.random_id)))
 }
 
 fn post(
@@ -91,17 +117,23 @@ pub(super) fn get_history(
     let (all, chats): (Vec<&Message>, _) = match &arguments.peer {
         enums::InputPeer::Channel(peer) => {
             let channel = channels::known(caller, peer.channel_id, peer.access_hash)?;
-            if channel.role(caller.me).is_none() {
+            if channel.role(caller.me).is_none() && !channel.public {
                 return refuse(400, "CHANNEL_PRIVATE");
             }
             (channel.messages.iter().collect(), vec![tl::channel(channel, caller.me)])
+        }
+        enums::InputPeer::Chat(peer) => {
+            let Some(group) = basic_groups::joined(caller, peer.chat_id) else {
+                return refuse(400, "PEER_ID_INVALID");
+            };
+            let messages = in_mailbox(caller, Peer::BasicGroup(group.id));
+            (messages, vec![tl::basic_group(group, caller.me)])
         }
         peer => {
             let Some(with) = user_of(caller, peer) else {
                 return refuse(400, "PEER_ID_INVALID");
             };
-            let mailbox = world.mailboxes.get(&caller.me).map_or(&[][..], |m| &m.messages);
-            (mailbox.iter().filter(|m| m.peer == Peer::User(with)).collect(), Vec::new())
+            (in_mailbox(caller, Peer::User(with)), Vec::new())
         }
     };
     let page: Vec<&Message> = page(&all, arguments);
@@ -111,6 +143,13 @@ pub(super) fn get_history(
         tl::users(world, page.iter().copied(), caller.me),
         chats,
     ))
+}
+
+/// What the caller has of a chat that has no history of its own.
+fn in_mailbox<'a>(caller: &'a Caller<'_>, of: Peer) -> Vec<&'a Message> {
+    let mailbox = caller.state.world.mailboxes.get(&caller.me);
+    let messages = mailbox.map_or(&[][..], |mailbox| &mailbox.messages);
+    messages.iter().filter(|message| message.peer == of).collect()
 }
 
 /// The part of a history that was asked for, newest first. `add_offset` moves the window from

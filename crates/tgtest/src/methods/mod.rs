@@ -3,6 +3,7 @@
 //! A method is a function from the caller and its typed arguments to its typed result. This file finds the
 //! function, writes the journal, and lets faults strike.
 
+mod basic_groups;
 mod channels;
 mod dialogs;
 mod help;
@@ -21,7 +22,7 @@ use tl::{
 use crate::corruption::corrupt;
 use crate::fault::{Effect, Method, Struck, whole_seconds};
 use crate::journal::Request;
-use crate::mtproto::session::{Answer, RpcError};
+use crate::mtproto::session::{Answer, RpcError, packed};
 use crate::state::{Shared, State};
 use crate::world::UserId;
 
@@ -66,8 +67,10 @@ pub(crate) fn call(shared: &Shared, key_id: i64, body: &[u8]) -> Fate {
         Some(Effect::Refuse { code, name }) => refuse(*code, name),
         _ => execute(&mut state, key_id, account, id, arguments),
     };
-    if let (Some(Effect::Corrupt(seed)), Ok(result)) = (&effect, &mut answer) {
-        corrupt(result, *seed);
+    match (&effect, &mut answer) {
+        (Some(Effect::Corrupt(seed)), Ok(result)) => corrupt(result, *seed),
+        (Some(Effect::PackNothing), Ok(result)) => *result = packed(&[]),
+        _ => {}
     }
     state.journal.requests.push(Request {
         account,
@@ -142,6 +145,7 @@ fn execute(
         f::messages::SendMessage => messages::send_message,
         f::messages::GetHistory => messages::get_history,
         f::messages::GetDialogs => dialogs::get_dialogs,
+        f::messages::GetFullChat => basic_groups::get_full_chat,
         f::messages::ReadHistory => messages::read_history,
         f::channels::GetParticipant => channels::get_participant,
         f::channels::GetParticipants => channels::get_participants,

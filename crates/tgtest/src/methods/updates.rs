@@ -32,7 +32,7 @@ pub(super) fn get_difference(
         new_messages: new.iter().map(|m| tl::message(m, caller.me)).collect(),
         new_encrypted_messages: Vec::new(),
         other_updates: Vec::new(),
-        chats: Vec::new(),
+        chats: tl::basic_groups(&caller.state.world, new.iter().copied(), caller.me),
         users: tl::users(&caller.state.world, new.iter().copied(), caller.me),
         state: state(caller),
     }

@@ -127,8 +127,7 @@ impl Session {
                 .to_bytes()
         });
         if result.len() > GZIP_FROM {
-            let mut packed = GZIP_PACKED.to_bytes();
-            crypto::gzip(&result).serialize(&mut packed);
+            let packed = packed(&result);
             if packed.len() < result.len() {
                 result = packed;
             }
@@ -268,6 +267,13 @@ impl Session {
         self.content_sent += i32::from(content);
         seq_no
     }
+}
+
+/// A result as the packed object that stands for it.
+pub(crate) fn packed(result: &[u8]) -> Vec<u8> {
+    let mut packed = GZIP_PACKED.to_bytes();
+    crypto::gzip(result).serialize(&mut packed);
+    packed
 }
 
 /// The low bits of the id of a message that answers one of the client's.

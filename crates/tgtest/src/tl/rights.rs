@@ -5,7 +5,7 @@ use grammers_tl_types::{enums, types};
 use crate::world::{Role, UserId};
 
 /// When everybody joined: nobody asks.
-const JOINED: i32 = 1_700_000_000;
+pub(super) const JOINED: i32 = 1_700_000_000;
 const FOR_EVER: i32 = i32::MAX;
 
 pub(crate) fn participant(user: UserId, role: Role, me: UserId) -> enums::ChannelParticipant {

@@ -319,7 +319,7 @@ pub(crate) fn user_full(id: UserId) -> enums::UserFull {
     .into()
 }
 
-fn notify_settings() -> enums::PeerNotifySettings {
+pub(super) fn notify_settings() -> enums::PeerNotifySettings {
     types::PeerNotifySettings {
         show_previews: None,
         silent: None,
