@@ -88,7 +88,9 @@
 //! runtimes than tokio's are not told apart: all futures that a thread drives outside of tokio tasks are one
 //! holder, and so are a `block_on` root and its thread. Until a program has taken its first async lock, or a
 //! blocking one inside a runtime, nobody asks in which task a blocking lock is taken; one that a thread took
-//! for the first time before it entered its runtime may go unseen by the very first async one.
+//! for the first time before it entered its runtime may go unseen by the very first async one. A thread that had
+//! locked something before it entered its runtime does not ask there either: what its tasks lock until the first
+//! async lock is taken for its own.
 //!
 //! And it enforces a discipline: it reports an order that could deadlock even where a cleverer argument shows
 //! that this program cannot.

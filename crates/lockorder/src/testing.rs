@@ -84,6 +84,9 @@ impl Collector {
     /// # #[cfg(not(feature = "tokio"))]
     /// # fn main() {}
     /// ```
+    ///
+    /// # Cancel safety
+    /// That of the future: what was collected until it is dropped stays collected.
     pub fn watch<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         let collector = self.clone();
         let mut future = Box::pin(future);

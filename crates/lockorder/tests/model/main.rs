@@ -10,9 +10,10 @@ mod site;
 mod world;
 
 use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestError, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use reference::{Holder, Reference, side};
 use site::{Act, Site};
 use world::{FACTS, MANY, MAP, SHARED, SLOTS, Side};
@@ -296,6 +297,11 @@ impl Run<'_> {
     }
 }
 
+fn rand_seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    now.as_nanos() as u64
+}
+
 #[test]
 fn random_programs_are_judged_as_the_rules_say() {
     world::begin();
@@ -304,7 +310,16 @@ fn random_programs_are_judged_as_the_rules_say() {
     let programs = std::env::var("LOCKORDER_PROGRAMS").ok().and_then(|n| n.parse().ok());
     let programs: u32 = programs.unwrap_or(2_000);
     let state = RefCell::new(([Site::here(), Site::there()], Reference::default()));
-    let config = Config { cases: programs, failure_persistence: None, ..Config::default() };
+    let seed = std::env::var("LOCKORDER_SEED").ok().and_then(|n| n.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(rand_seed);
+    // What was learned by the programs before is part of each: a shorter one would be another.
+    let config = Config {
+        cases: programs,
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::default()
+    };
     let mut runner = TestRunner::new(config);
     let result = runner.run(&prop::collection::vec(step(), 20..40), |steps| {
         let (sites, reference) = &mut *state.borrow_mut();
@@ -315,7 +330,7 @@ fn random_programs_are_judged_as_the_rules_say() {
         result.and(ended)
     });
     if let Err(TestError::Fail(reason, steps)) = &result {
-        panic!("{reason}\nby the program {steps:#?}");
+        panic!("LOCKORDER_SEED={seed}: {reason}\nby the program {steps:#?}");
     }
     result.unwrap();
     let counts = &state.borrow().1.counts;

@@ -265,13 +265,15 @@ pub(crate) fn acquire(lock: usize, side: Side, how: How) -> Option<Guard> {
 }
 
 /// Takes a lock of each table, one after the other and outside of any runtime: while no lock needs more than
-/// a comparison.
+/// a comparison. Then the first async one: a blocking lock that a task takes before that cannot be told from its thread's,
+/// a limit of the crate that the rules do not know.
 pub(crate) fn begin() {
     let w = &*WORLD;
     drop(w.top[0].lock());
     drop(w.x.lock());
     drop(w.learned.lock());
     drop(w.learned_lock.read());
+    drop(w.task.try_lock());
 }
 
 /// Takes the locks of the keyed class, the last first.
