@@ -1,2 +1,2 @@
 //! Examples that run offline: `cargo run --example violation`, `sessions`, `archive`, `monitor`, `campaign`,
-//! `loopback`.
+//! `loopback`, `checker`, `foreign`.

@@ -4,25 +4,11 @@
 //! cargo run --example monitor
 //! ```
 
+use futures_util::stream::{StreamExt, select_all};
 use tgsession::{Manager, Monitor, SessionConfig};
 use tgtest::Telegram;
-use tokio::sync::mpsc;
 
 const ACCOUNTS: usize = 50;
-
-/// Tells what an account hears.
-fn tells(account: &str, heard: &mpsc::Sender<String>) -> Monitor {
-    let (account, heard) = (account.to_owned(), heard.clone());
-    Monitor::new(move |event| {
-        let (account, heard) = (account.clone(), heard.clone());
-        async move {
-            if let Some(message) = event.message() {
-                heard.send(format!("{account} hears {:?}", message.text())).await?;
-            }
-            Ok(())
-        }
-    })
-}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Telegram::builder().accounts("support", ACCOUNTS).stranger("customer").start().await?;
     let customer = telegram.user("customer").ok_or("the customer was built")?;
     let manager = Manager::builder().build()?;
-    let (heard, mut hears) = mpsc::channel(100);
+    let mut streams = Vec::new();
 
     for account in telegram.accounts() {
         let name = account.username();
@@ -40,15 +26,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             config = config.monitor(fails);
         }
         // From the first event on.
-        manager.add_session(config.monitor(tells(name, &heard))).await?;
+        let (monitor, events) = Monitor::stream(10);
+        streams.push(events);
+        manager.add_session(config.monitor(monitor)).await?;
     }
     println!("{} accounts are connected", telegram.connections());
 
     for account in telegram.accounts() {
         telegram.push_message(account.id(), customer, "is anybody there?");
     }
+    let mut all = select_all(streams);
     for _ in 0..ACCOUNTS {
-        println!("{}", hears.recv().await.ok_or("the handlers are gone")?);
+        let event = all.next().await.ok_or("the sessions have ended")?;
+        let session = manager.session(event.session()).ok_or("nobody removes one")?;
+        println!("{} hears {:?}", session.label, event.message().map(|m| m.text()));
     }
 
     let report = manager.shutdown().await;

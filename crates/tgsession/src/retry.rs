@@ -22,14 +22,42 @@ pub(crate) struct Spread {
     pub(crate) operation: u64,
 }
 
-/// How long operations may take, and how often they are tried again.
+/// How long operations may take, which goes first, and how often they are tried again.
 #[derive(Clone, Debug)]
 pub(crate) struct Kinds {
     timeouts: [Duration; Kind::ALL.len()],
+    pub(crate) priorities: Priorities,
     retries: [u32; Kind::ALL.len()],
     /// The pause before the first retry; it doubles with each.
     pub(crate) base: Duration,
     pub(crate) jitter: bool,
+}
+
+/// Which kind of operation goes first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Priorities([u32; Kind::ALL.len()]);
+
+impl Default for Priorities {
+    fn default() -> Self {
+        Self(Kind::ALL.map(Kind::priority))
+    }
+}
+
+impl Priorities {
+    /// Higher goes first.
+    pub(crate) fn of(&self, kind: Kind) -> u32 {
+        self.0[kind as usize]
+    }
+
+    pub(crate) fn set(&mut self, kind: Kind, priority: u32) {
+        self.0[kind as usize] = priority;
+    }
+
+    /// A kind whose priority is higher than what waits can rise to, and would starve it.
+    pub(crate) fn too_high(&self) -> Option<(Kind, u32)> {
+        let all = Kind::ALL.map(|kind| (kind, self.of(kind)));
+        all.into_iter().find(|(_, priority)| *priority > Kind::TOP)
+    }
 }
 
 /// No pause is longer.
@@ -39,6 +67,7 @@ impl Default for Kinds {
     fn default() -> Self {
         Self {
             timeouts: Kind::ALL.map(Kind::timeout),
+            priorities: Priorities::default(),
             retries: Kind::ALL.map(Kind::retries),
             base: Duration::from_secs(2),
             jitter: true,
@@ -77,7 +106,7 @@ impl Kinds {
         match error {
             _ if kind == Kind::Custom => Next::GiveUp,
             CallError::Flood { wait } => Next::After(*wait),
-            CallError::Unavailable { .. } if attempts <= self.retries[kind as usize] => {
+            error if error.is_failure() && attempts <= self.retries[kind as usize] => {
                 let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
                 let pause = self.base.saturating_mul(doubled).min(LONGEST.max(self.base));
                 Next::After(pause + self.share(spread).map_or(Duration::ZERO, |s| pause.mul_f64(s)))

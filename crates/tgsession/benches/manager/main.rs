@@ -88,7 +88,7 @@ fn settle_allocator() {
         }
         // On success this does not return: the process goes on as the new program.
         let failed =
-            server::this_program().args(std::env::args_os().skip(1)).env(THRESHOLD, "32768").exec();
+            server::this_program().args(std::env::args_os().skip(1)).env(THRESHOLD, "8192").exec();
         eprintln!("figures of memory will be too large, the allocator is not settled: {failed}");
     }
 }

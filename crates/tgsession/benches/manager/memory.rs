@@ -6,6 +6,7 @@ use std::time::Duration;
 use tgsession::{Manager, SessionId};
 
 use crate::managed;
+use crate::measure::CROWD;
 use crate::plain::Plain;
 use crate::server::{self, Account};
 use crate::tools::{at_once, runtime};
@@ -15,7 +16,7 @@ const WARM: usize = 50;
 const COUNTED: usize = 500;
 pub(crate) const CONNECTED: usize = WARM + COUNTED;
 
-const RECONNECTED: usize = 100;
+const RECONNECTED: usize = CROWD;
 const RECONNECTS: usize = 10;
 
 /// No more at once after the first reading than before it.

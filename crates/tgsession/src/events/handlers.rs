@@ -12,7 +12,7 @@ use lockorder::tokio::{OwnedRwLockReadGuard, RwLock};
 use tokio::sync::mpsc;
 use tracing::error;
 
-use super::{Event, Handler};
+use super::{Event, Feed, Handler};
 use crate::hierarchy::SessionHandlers;
 use crate::id::SessionId;
 
@@ -20,6 +20,13 @@ use crate::id::SessionId;
 pub(crate) struct Joining {
     number: u64,
     handler: Handler,
+}
+
+/// The handlers on their way. Once this is dropped, by a dispatcher that ended in whatever way, no stream brings more.
+pub(crate) struct Joins {
+    inbox: mpsc::UnboundedReceiver<Joining>,
+    /// Those of the handlers that were taken up.
+    feeds: Vec<Feed>,
 }
 
 /// The handlers of one session, and what they made of its events.
@@ -31,6 +38,8 @@ pub(crate) struct Handlers {
     joining: mpsc::UnboundedSender<Joining>,
     pub(crate) handled: AtomicU64,
     pub(crate) failed: AtomicU64,
+    /// Of those that failed.
+    pub(crate) panicked: AtomicU64,
 }
 
 /// Handlers by number, in the order in which they were added; and the numbers of those that were removed
@@ -64,11 +73,8 @@ impl fmt::Debug for Handlers {
 
 impl Handlers {
     /// The handlers of a session, and those that join them, for its dispatcher.
-    pub(crate) fn new(
-        session: SessionId,
-        limit: Duration,
-    ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
-        let (joining, joins) = mpsc::unbounded_channel();
+    pub(crate) fn new(session: SessionId, limit: Duration) -> (Self, Joins) {
+        let (joining, inbox) = mpsc::unbounded_channel();
         let handlers = Self {
             session,
             limit,
@@ -76,9 +82,10 @@ impl Handlers {
             next: AtomicU64::new(0),
             handled: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            panicked: AtomicU64::new(0),
             joining,
         };
-        (handlers, joins)
+        (handlers, Joins { inbox, feeds: Vec::new() })
     }
 
     /// Adds a handler before the next event. Waits for nobody: a handler that is running may be waiting for
@@ -105,11 +112,16 @@ impl Handlers {
         }
     }
 
-    pub(crate) async fn remove(&self, number: u64) -> Result<(), AcquireError> {
+    /// Removes a handler. One that `leaves_by_itself`, for its stream has ended, may be gone.
+    pub(crate) async fn remove(
+        &self,
+        number: u64,
+        leaves_by_itself: bool,
+    ) -> Result<(), AcquireError> {
         let mut table = self.table.write_within(self.limit).await?;
         if table.0.iter().any(|(n, _)| *n == number) {
             table.0.retain(|(n, _)| *n != number);
-        } else {
+        } else if !leaves_by_itself {
             // It has not been taken up: it will be passed over.
             table.1.push(number);
         }
@@ -127,17 +139,42 @@ impl Handlers {
             }
         };
         for (_, handler) in &table.0 {
-            let call = AssertUnwindSafe(async { handler(Arc::clone(&event)).await }).catch_unwind();
+            let call = match handler {
+                Handler::Call(call) => call,
+                Handler::Feed(feed) => {
+                    // Boxed: few sessions have one, and each would be larger by it.
+                    if Box::pin(feed.give(Arc::clone(&event))).await {
+                        self.handled.fetch_add(1, Ordering::Relaxed);
+                    }
+                    continue;
+                }
+            };
+            let call = AssertUnwindSafe(async { call(Arc::clone(&event)).await }).catch_unwind();
             let failure = match call.await {
                 Ok(Ok(())) => {
                     self.handled.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => "it panicked".to_owned(),
+                Err(_) => {
+                    self.panicked.fetch_add(1, Ordering::Relaxed);
+                    "it panicked".to_owned()
+                }
             };
             self.failed.fetch_add(1, Ordering::Relaxed);
             error!(session = %self.session, %failure, "a handler failed");
+        }
+        let some_are_over = table.0.iter().any(|(_, handler)| handler.is_over());
+        drop(table);
+        if some_are_over {
+            self.forget_those_that_are_over();
+        }
+    }
+
+    /// Takes out the handlers whose streams nobody has. Where somebody looks at the table, the next event does it.
+    fn forget_those_that_are_over(&self) {
+        if let Ok(mut table) = self.table.try_write() {
+            table.0.retain(|(_, handler)| !handler.is_over());
         }
     }
 
@@ -145,5 +182,23 @@ impl Handlers {
         &self,
     ) -> Result<OwnedRwLockReadGuard<SessionHandlers, HandlerTable>, AcquireError> {
         Arc::clone(&self.table).read_owned_within(self.limit).await
+    }
+}
+
+impl Joins {
+    /// The next handler that is to be taken up. Dropped before it returns, it has taken none.
+    pub(crate) async fn recv(&mut self) -> Option<Joining> {
+        let joining = self.inbox.recv().await?;
+        if let Handler::Feed(feed) = &joining.handler {
+            self.feeds.retain(|feed| !feed.is_over());
+            self.feeds.push(feed.clone());
+        }
+        Some(joining)
+    }
+}
+
+impl Drop for Joins {
+    fn drop(&mut self) {
+        self.feeds.iter().for_each(Feed::close);
     }
 }

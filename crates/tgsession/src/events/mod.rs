@@ -1,6 +1,7 @@
 //! What happens to accounts, and who is told.
 
 mod handlers;
+mod stream;
 
 use std::sync::Arc;
 
@@ -10,7 +11,9 @@ use grammers_client::update::{Message, Update};
 use crate::id::SessionId;
 
 pub use handlers::HandlerTable;
-pub(crate) use handlers::{Handlers, Joining};
+pub(crate) use handlers::{Handlers, Joins};
+pub use stream::EventStream;
+pub(crate) use stream::{Feed, WeakFeed};
 
 /// Something that happened to an account.
 #[derive(Debug)]
@@ -63,5 +66,23 @@ impl Event {
 /// What a handler fails with.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 
-pub(crate) type Handler =
-    Arc<dyn Fn(Arc<Event>) -> BoxFuture<'static, Result<(), HandlerError>> + Send + Sync>;
+type Call = dyn Fn(Arc<Event>) -> BoxFuture<'static, Result<(), HandlerError>> + Send + Sync;
+
+/// Who hears of events.
+#[derive(Clone)]
+pub(crate) enum Handler {
+    /// It is called with each.
+    Call(Arc<Call>),
+    /// It puts them into a stream.
+    Feed(Feed),
+}
+
+impl Handler {
+    /// Whether it hears nothing more, for nobody has its stream.
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Call(_) => false,
+            Self::Feed(feed) => feed.is_over(),
+        }
+    }
+}

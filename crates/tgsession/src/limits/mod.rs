@@ -5,7 +5,7 @@
 //!
 //! An operation that comes too fast gives back what it holds, and goes on when it is time ([`Paces`]). What a day
 //! allows is reserved, and known to the store, before it is used, and settled after ([`Quotas`]); a day is one of
-//! UTC. A chat in slow mode holds the messages for that chat ([`SlowChats`]). What Telegram itself asks for, a
+//! UTC, unless it is to begin at another time. A chat in slow mode holds the messages for that chat ([`SlowChats`]). What Telegram itself asks for, a
 //! flood wait, holds the account and is no matter of this module. A [`Custom`](crate::Custom) operation is
 //! limited by its author.
 
@@ -15,8 +15,9 @@ mod quota;
 mod slow;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-pub(crate) use clock::Clock;
+use clock::Clock;
 pub(crate) use pace::Paces;
 pub use pace::{Pace, PacedCall};
 pub(crate) use quota::{Notice, Quotas, Reserved, Tell, Used};
@@ -48,6 +49,7 @@ pub(crate) use slow::SlowChats;
 pub struct Limits {
     paces: [Option<Pace>; PacedCall::ALL.len()],
     quotas: [Option<u32>; Quota::ALL.len()],
+    day_begins: Duration,
 }
 
 impl Default for Limits {
@@ -56,6 +58,7 @@ impl Default for Limits {
         Self {
             paces: PacedCall::ALL.map(|call| Some(call.usual())),
             quotas: Quota::ALL.map(|quota| Some(quota.usual())),
+            day_begins: Duration::ZERO,
         }
     }
 }
@@ -63,7 +66,11 @@ impl Default for Limits {
 impl Limits {
     /// None at all: for a server of one's own.
     pub fn none() -> Self {
-        Self { paces: [None; PacedCall::ALL.len()], quotas: [None; Quota::ALL.len()] }
+        Self {
+            paces: [None; PacedCall::ALL.len()],
+            quotas: [None; Quota::ALL.len()],
+            day_begins: Duration::ZERO,
+        }
     }
 
     /// How fast an account makes these calls; `None` for as fast as it can.
@@ -77,6 +84,14 @@ impl Limits {
     #[must_use]
     pub fn quota(mut self, quota: Quota, a_day: impl Into<Option<u32>>) -> Self {
         self.quotas[quota as usize] = a_day.into();
+        self
+    }
+
+    /// At which time of the day (UTC, to the second) a day of the account begins: midnight, if nothing is said. What
+    /// is more than a day is taken as the time of the day that it falls on.
+    #[must_use]
+    pub fn day_begins(mut self, after_midnight: Duration) -> Self {
+        self.day_begins = after_midnight;
         self
     }
 }
@@ -93,7 +108,7 @@ impl Allowance {
     pub(crate) fn new(limits: &Limits, used: Used, tell: Tell) -> Self {
         Self {
             paces: Paces::new(&limits.paces),
-            quotas: Arc::new(Quotas::new(limits.quotas, used, Clock::new(), tell)),
+            quotas: Arc::new(Quotas::new(limits.quotas, used, Clock::new(limits.day_begins), tell)),
             slow: SlowChats::default(),
         }
     }

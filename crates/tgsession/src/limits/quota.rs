@@ -12,11 +12,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::Clock;
+use super::clock::{Clock, DAY};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// Something of which an account does only so much in a day (of UTC).
+/// Something of which an account does only so much in a [day](crate::Limits::day_begins).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Quota {
@@ -76,11 +74,22 @@ fn in_words(time: Duration) -> String {
 /// What was used of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Used {
-    /// Days since the beginning of 1970.
+    /// By the account's clock.
     day: u64,
     posts: u32,
     sends: u32,
     chats: Vec<i64>,
+    /// Those of them from which nothing was read yet.
+    #[serde(skip)]
+    unread: Vec<i64>,
+}
+
+impl Used {
+    /// Whether nothing was read from a chat until now.
+    fn take_unread(&mut self, chat: i64) -> bool {
+        let at = self.unread.iter().position(|unread| *unread == chat);
+        at.map(|at| self.unread.swap_remove(at)).is_some()
+    }
 }
 
 /// The quotas of one account.
@@ -185,16 +194,28 @@ impl Quotas {
             let has_room = limit.is_none_or(|limit| used.chats.len() < limit as usize);
             has_room.then(|| {
                 used.chats.push(chat);
+                used.unread.push(chat);
                 true
             })
         });
         Ok(new?.0)
     }
 
-    /// Gives back a chat from which nothing was read.
+    /// Something was read from a chat that is reserved: it counts.
+    pub(crate) fn read_chat(&self, chat: i64) {
+        self.used.send_if_modified(|used| used.take_unread(chat));
+    }
+
+    /// Gives a chat back, if nothing was read from it.
     pub(crate) fn release_chat(&self, chat: i64) {
-        self.used.send_modify(|used| used.chats.retain(|known| *known != chat));
-        (self.tell)(Notice::GivenBack);
+        let is_given_back = self.used.send_if_modified(|used| {
+            let is_unread = used.take_unread(chat);
+            used.chats.retain(|known| *known != chat || !is_unread);
+            is_unread
+        });
+        if is_given_back {
+            (self.tell)(Notice::GivenBack);
+        }
     }
 
     /// Gives back what was reserved on a day and not used. What was reserved on another one is over.
@@ -268,8 +289,13 @@ fn take(used: &mut u32, wanted: u32, limit: Option<u32>) -> Option<u32> {
 mod tests {
     use super::*;
 
+    /// Of a day that began so long ago.
+    fn clock(ago: Duration) -> Clock {
+        Clock::new(Clock::new(Duration::ZERO).now() - ago)
+    }
+
     fn quotas(used: Used) -> Arc<Quotas> {
-        Arc::new(Quotas::new([Some(500), Some(2), Some(1)], used, Clock::new(), Box::new(|_| {})))
+        Arc::new(Quotas::new([Some(500), Some(2), Some(1)], used, clock(DAY / 2), Box::new(|_| {})))
     }
 
     /// Reserves, and uses all of it.
@@ -315,6 +341,10 @@ mod tests {
         assert_eq!(quotas.reserve_chat(9).unwrap_err().limit, 2);
         quotas.release_chat(7);
         assert_eq!(quotas.reserve_chat(9), Ok(true));
+        // What was read from counts, whoever gives it back.
+        quotas.read_chat(8);
+        quotas.release_chat(8);
+        assert_eq!(quotas.reserve_chat(7).unwrap_err().limit, 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -348,7 +378,7 @@ mod tests {
             Notice::GivenBack => {}
         });
         let limits = [None, None, Some(1)];
-        let quotas = Arc::new(Quotas::new(limits, Used::default(), Clock::new(), tell));
+        let quotas = Arc::new(Quotas::new(limits, Used::default(), clock(DAY / 2), tell));
         for day in 1..=2 {
             quotas.reserve_send().unwrap().spend(1);
             for _ in 0..3 {
@@ -356,6 +386,16 @@ mod tests {
                 assert_eq!(told.load(Ordering::Relaxed), day);
             }
             tokio::time::advance(DAY).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_day_begins_when_its_owner_says() {
+        for (ago, renewed_in) in [(90, 86_310.0), (86_310, 90.0), (7 * 86_400 - 90, 90.0)] {
+            let clock = clock(Duration::from_secs(ago));
+            let quotas = Quotas::new([Some(0); 3], Used::default(), clock, Box::new(|_| {}));
+            let rest = quotas.reserve_chat(7).unwrap_err().renewed_in.as_secs_f64();
+            assert!((rest - renewed_in).abs() < 5.0, "{rest} {renewed_in}");
         }
     }
 

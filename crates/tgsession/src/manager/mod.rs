@@ -6,6 +6,7 @@
 mod balance;
 mod builder;
 mod errors;
+mod handle;
 mod kept;
 mod metrics;
 mod registry;
@@ -16,9 +17,11 @@ mod views;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use balance::Answer;
 pub use balance::Balance;
 pub use builder::{BuildError, Builder};
 pub use errors::{AddError, KeepError, ReconnectError, RemoveError, SubmitError};
+pub use handle::SessionHandle;
 use metrics::Metrics;
 pub use metrics::{MetricsSnapshot, Totals};
 use registry::Registry;
@@ -82,6 +85,21 @@ impl Manager {
     /// Connects an account and adds it. One that is stored goes on with the operations that it
     /// [keeps](Self::submit_kept).
     ///
+    /// ```no_run
+    /// use tgsession::{Manager, Monitor, SessionConfig};
+    ///
+    /// # async fn run(manager: Manager, session_data: grammers_session::SessionData) -> Result<(), tgsession::AddError> {
+    /// let heard = Monitor::new(|event| async move {
+    ///     println!("{:?}", event.update());
+    ///     Ok(())
+    /// });
+    /// let config = SessionConfig::new("support", session_data, 12345).monitor(heard);
+    /// let session = manager.add_session(config).await?;
+    /// println!("session {session} is connected");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// If Telegram does not let it in, a lock is not free in time, its store does not give it any more, or the manager
     /// is shutting down.
@@ -128,6 +146,15 @@ impl Manager {
 
     /// Stops a session and forgets it: its queue is answered, what runs may finish within the budget.
     ///
+    /// ```no_run
+    /// # use tgsession::{Manager, RemoveError, SessionId};
+    /// # async fn run(manager: Manager, session: SessionId) -> Result<(), RemoveError> {
+    /// let stopped = manager.remove_session(session).await?;
+    /// println!("session {} took {:?} to stop", stopped.id, stopped.took);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// If there is no such session; or if somebody kept it or the register for longer than the lock timeout:
     /// it is stopped then, but still listed.
@@ -159,6 +186,16 @@ impl Manager {
 
     /// Hangs up and connects again, with nothing running meanwhile.
     ///
+    /// ```no_run
+    /// # use tgsession::{Manager, SessionId};
+    /// # async fn run(manager: Manager, session: SessionId) {
+    /// // The network has changed, and that would be noticed only when the line is looked at next.
+    /// if let Err(error) = manager.reconnect(session).await {
+    ///     println!("session {session}: {error}");
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// If there is no such session, its operations do not end within the lock timeout, or Telegram does not
     /// let it in again: then it has no connection until it is asked for its health, or this is called again.
@@ -174,8 +211,20 @@ impl Manager {
     }
 
     /// Says that an account which Telegram restricts (`PEER_FLOOD` and its like) was seen to, and may send again;
-    /// false if it might before. Until then its sends fail with [`CallError::Restricted`], over restarts too if
-    /// it is in a [`Store`](crate::Store).
+    /// false if it might before. Until then its sends fail with [`CallError::Restricted`], and all its operations if
+    /// it is frozen (`FROZEN_x`), over restarts too if it is in a [`Store`](crate::Store). What is
+    /// [kept](Self::submit_kept) and was held by it goes on.
+    ///
+    /// ```no_run
+    /// # use tgsession::{Manager, SessionId, ViewError};
+    /// # fn run(manager: Manager, session: SessionId) -> Result<(), ViewError> {
+    /// // Somebody has looked at the account, and it may write to strangers again.
+    /// if manager.clear_restriction(session)? {
+    ///     println!("session {session} sends again");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If there is no such session.
@@ -187,6 +236,21 @@ impl Manager {
     }
 
     /// Puts an operation into the queue of a session.
+    ///
+    /// ```no_run
+    /// use tgsession::{Outcome, Send};
+    ///
+    /// # use tgsession::{Manager, SessionId, SubmitError};
+    /// # async fn run(manager: Manager, session: SessionId) -> Result<(), SubmitError> {
+    /// let ticket = manager.submit(session, Send::new("@friend", "hello"))?;
+    /// match ticket.await {
+    ///     Outcome::Done(sent) => println!("{sent:?}"),
+    ///     Outcome::MaybeExecuted(failure) => println!("it may have arrived: {failure}"),
+    ///     other => println!("it was not sent: {other:?}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If there is no such session, it is not connected, or its queue is full.
@@ -201,36 +265,71 @@ impl Manager {
 
     /// Puts an operation into the queue of the session that the manager's [`Balance`] chooses, among those that have
     /// room. The choice and its count are one step: of many callers at once no two take the same session for the least
-    /// loaded.
+    /// loaded. Where others take the last place of the one that was chosen, the next best gets it.
+    ///
+    /// ```no_run
+    /// use tgsession::ExportMessages;
+    ///
+    /// # use tgsession::{Manager, SubmitError};
+    /// # async fn run(manager: Manager) -> Result<(), SubmitError> {
+    /// let export = ExportMessages::of("@my_channel").limit(100);
+    /// let (session, ticket) = manager.submit_any(export)?;
+    /// println!("session {session} reads it: {:?}", ticket.await);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// If no session is connected, the queues of all of them are full, or other callers took the last places of the
-    /// one that was chosen.
+    /// If no session is connected, the queues of all of them are full, or the one that was chosen stops at this moment.
     pub fn submit_any<O: Operation>(
         &self,
         operation: O,
     ) -> Result<(SessionId, Ticket<O::Output>), SubmitError> {
         let inner = &self.0;
         let cursor = inner.cursor.fetch_add(1, Ordering::Relaxed);
-        loop {
-            let loads = inner.registry.loads();
-            let chosen =
-                inner.balance.choose(&loads, cursor).ok_or(SubmitError::NobodyConnected)?;
-            let Some(session) = inner.registry.get(chosen.session) else { continue };
+        let ask = |chosen: balance::Load| {
+            let Some(session) = inner.registry.get(chosen.session) else { return Answer::Gone };
             let expected = (inner.balance == Balance::LeastLoaded).then_some(chosen.load);
             // Another caller was faster: what he took is no longer the least loaded.
-            let Some(load) = session.take_load(expected) else { continue };
-            let ticket = submitted(&session, session.submit_with(operation, load))?;
-            return Ok((chosen.session, ticket));
-        }
+            let Some(load) = session.take_load(expected) else { return Answer::Changed };
+            match session.reserve() {
+                Ok(number) => Answer::Takes((session, load, number)),
+                Err(SubmitRefusal::State(_)) => Answer::Gone,
+                Err(full) => Answer::Full(refused(chosen.session, full)),
+            }
+        };
+        let placed = inner.balance.place(cursor, || inner.registry.loads(), ask);
+        let (session, load, number) =
+            placed.map_err(|full| full.unwrap_or(SubmitError::NobodyConnected))?;
+        let ticket = submitted(&session, session.enqueue(number, operation, load))?;
+        Ok((session.core.id, ticket))
     }
 
     /// How every session is, by number.
+    ///
+    /// ```no_run
+    /// # fn run(manager: tgsession::Manager) {
+    /// for session in manager.sessions() {
+    ///     println!("{} is {:?}, with {} operations", session.label, session.state, session.load);
+    /// }
+    /// # }
+    /// ```
     pub fn sessions(&self) -> Vec<SessionStatus> {
         self.0.registry.all().iter().map(|session| session.core.status()).collect()
     }
 
-    /// How one session is.
+    /// How one session is; `None` if there is none with this number.
+    ///
+    /// ```no_run
+    /// use tgsession::SessionState;
+    ///
+    /// # fn run(manager: tgsession::Manager, id: tgsession::SessionId) {
+    /// let state = manager.session(id).map(|session| session.state);
+    /// if state == Some(SessionState::KeyLost) {
+    ///     println!("session {id} has to sign in again");
+    /// }
+    /// # }
+    /// ```
     pub fn session(&self, id: SessionId) -> Option<SessionStatus> {
         self.0.registry.get(id).map(|session| session.core.status())
     }

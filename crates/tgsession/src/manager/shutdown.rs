@@ -14,7 +14,7 @@ use super::Manager;
 pub struct ShutdownReport {
     /// Sessions that were stopped.
     pub stopped: usize,
-    /// Tasks that ignored that they were to end.
+    /// Tasks that ignored that they were to end; with those that wait for such to take out their session.
     pub survivors: usize,
     /// Sessions that were not removed within the budget.
     pub left: usize,
@@ -25,6 +25,17 @@ pub struct ShutdownReport {
 impl Manager {
     /// Stops every session, all at once, within the shutdown budget. Operations that are queued are answered
     /// with `ShutDown`, those that run may finish first.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tgsession::BuildError> {
+    /// # let manager = tgsession::Manager::builder().build()?;
+    /// let report = manager.shutdown().await;
+    /// println!("{} sessions stopped in {:?}", report.stopped, report.took);
+    /// assert_eq!((report.survivors, report.left), (0, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     /// From its first poll on the manager takes no more sessions. Dropped before it returns, it ends at once the
@@ -56,6 +67,9 @@ impl Manager {
             }
             report.left += usize::from(!matches!(forgotten, Ok(Ok(()))));
         }
+        // Of sessions that were being added when their caller gave up.
+        let _ = timeout_at(end, inner.tasks.removed()).await;
+        report.survivors += inner.tasks.removing();
         report.took = begin.elapsed();
         info!(stopped = report.stopped, survivors = report.survivors, took = ?report.took, "shut down");
         report

@@ -8,6 +8,7 @@ use lockorder::AcquireError;
 use lockorder::tokio::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 use super::{AddError, GlobalTasks};
 use crate::id::SessionId;
@@ -50,11 +51,24 @@ impl GlobalTaskTable {
 pub(super) struct Tasks {
     limit: Duration,
     table: Arc<Mutex<GlobalTasks, GlobalTaskTable>>,
+    /// The tasks that take out entries of sessions whose adding was given up: the shutdown waits for them.
+    removals: TaskTracker,
 }
 
 impl Tasks {
     pub(super) fn new(limit: Duration) -> Self {
-        Self { limit, table: Arc::default() }
+        Self { limit, table: Arc::default(), removals: TaskTracker::new() }
+    }
+
+    /// Waits until nothing is left of the sessions whose adding was given up.
+    pub(super) async fn removed(&self) {
+        self.removals.close();
+        self.removals.wait().await;
+    }
+
+    /// How many entries wait to be taken out.
+    pub(super) fn removing(&self) -> usize {
+        self.removals.len()
     }
 
     /// Enters an actor, unless one with its key is there; it is taken out again unless the entry is kept.
@@ -71,7 +85,8 @@ impl Tasks {
         }
         let task = GlobalTask { label: config.label.clone(), since: Instant::now(), key };
         table.0.insert(id, task);
-        Ok(Entry { kept: false, id, table: Arc::clone(&self.table), tasks })
+        let (limit, removals) = (self.limit, self.removals.clone());
+        Ok(Entry { kept: false, id, limit, table: Arc::clone(&self.table), tasks, removals })
     }
 
     pub(super) async fn leave(&self, id: SessionId) -> Result<(), AcquireError> {
@@ -91,8 +106,10 @@ impl Tasks {
 pub(super) struct Entry {
     kept: bool,
     id: SessionId,
+    limit: Duration,
     table: Arc<Mutex<GlobalTasks, GlobalTaskTable>>,
     tasks: TaskTracker,
+    removals: TaskTracker,
 }
 
 impl Entry {
@@ -107,12 +124,21 @@ impl Entry {
     }
 
     fn removal(&self) -> impl Future<Output = ()> + use<> {
-        let (id, table, tasks) = (self.id, Arc::clone(&self.table), self.tasks.clone());
+        let (id, limit) = (self.id, self.limit);
+        let (table, tasks) = (Arc::clone(&self.table), self.tasks.clone());
         async move {
             tasks.close();
             tasks.wait().await;
-            // For as long as it takes: nobody waits for this, and an entry too many would bar its key.
-            table.lock().await.0.remove(&id);
+            // Again and again: an entry too many would bar its key. Each wait that is too long is told.
+            loop {
+                match table.lock_within(limit).await {
+                    Ok(mut table) => {
+                        table.0.remove(&id);
+                        break;
+                    }
+                    Err(error) => warn!(session = %id, %error, "its entry is not taken out yet"),
+                }
+            }
         }
     }
 }
@@ -124,7 +150,7 @@ impl Drop for Entry {
         }
         // Outside of a runtime no task of a session runs either.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(self.removal());
+            self.removals.spawn_on(self.removal(), &runtime);
         }
     }
 }

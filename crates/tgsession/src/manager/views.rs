@@ -29,6 +29,17 @@ pub enum ViewError {
 impl Manager {
     /// The register of actors (level 1). While the result exists no session is added or removed.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let manager = tgsession::Manager::builder().build()?;
+    /// for (session, task) in manager.tasks().await?.iter() {
+    ///     println!("{session}: {}, for {:?}", task.label, task.since.elapsed());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// If the lock is not free in time.
     ///
@@ -41,6 +52,16 @@ impl Manager {
     /// The totals of what changes outside of operations (level 1). While the result exists no session is
     /// added or removed.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let manager = tgsession::Manager::builder().build()?;
+    /// let totals = manager.totals().await?;
+    /// println!("{} sessions came, {} went", totals.added, totals.removed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// If the lock is not free in time.
     ///
@@ -51,6 +72,16 @@ impl Manager {
     }
 
     /// All numbers, as a copy that belongs together.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let manager = tgsession::Manager::builder().build()?;
+    /// let metrics = manager.metrics().await?;
+    /// println!("{} of {} sessions are connected", metrics.connected, metrics.sessions);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If the metrics lock (level 1) is not free in time.
@@ -64,6 +95,16 @@ impl Manager {
     }
 
     /// Keeps a session free of exclusive operations (level 4), and shows what it did. Updates keep flowing.
+    ///
+    /// ```no_run
+    /// # use tgsession::{Manager, SessionId, ViewError};
+    /// # async fn run(manager: Manager, session: SessionId) -> Result<(), ViewError> {
+    /// let line = manager.pause(session).await?;
+    /// println!("{} exclusive operations have run, and none runs now", line.finished());
+    /// drop(line); // the next may begin
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If there is no such session, or its operation does not end in time.
@@ -79,7 +120,18 @@ impl Manager {
         Ok(Arc::clone(&core.line).lock_owned_within(core.settings.lock_timeout).await?)
     }
 
-    /// The tasks of a session (level 5). While the result exists the session starts no task.
+    /// The tasks of a session (level 5). While the result exists none enters: one that starts then waits for the lock
+    /// timeout at most, and is listed to whoever looks next.
+    ///
+    /// ```no_run
+    /// # use tgsession::{Manager, SessionId, ViewError};
+    /// # async fn run(manager: Manager, session: SessionId) -> Result<(), ViewError> {
+    /// for task in manager.session_tasks(session).await?.iter() {
+    ///     println!("{}, for {:?}", task.name, task.since.elapsed());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If there is no such session, or the lock is not free in time.
@@ -94,6 +146,14 @@ impl Manager {
     }
 
     /// The handlers of a session (level 6). While the result exists none is added or removed.
+    ///
+    /// ```no_run
+    /// # use tgsession::{Manager, SessionId, ViewError};
+    /// # async fn run(manager: Manager, session: SessionId) -> Result<(), ViewError> {
+    /// println!("{} handlers listen", manager.session_handlers(session).await?.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If there is no such session, or the lock is not free in time.

@@ -156,12 +156,15 @@ enum Recorded {
 
 /// Whether an operation may be done all the same when it is tried again: its session stopped, or the account could not
 /// do it at that time. What is kept is safe to do again, also where nobody knows whether it was done.
-fn goes_on(failure: &Failure) -> bool {
+pub(crate) fn goes_on(failure: &Failure) -> bool {
     match failure {
         Failure::Stopped | Failure::Quota(_) | Failure::Lock(_) | Failure::Store(_) => true,
         Failure::Call(error) => matches!(
             error,
             CallError::Unavailable { .. }
+                | CallError::ServerError { .. }
+                | CallError::Unusable { .. }
+                | CallError::Unreadable { .. }
                 | CallError::Flood { .. }
                 | CallError::Restricted { .. }
                 | CallError::KeyLost { .. }
@@ -170,8 +173,8 @@ fn goes_on(failure: &Failure) -> bool {
     }
 }
 
-/// What is to be known of how an operation ended; `None` if it did not, and goes on when it is submitted again or the
-/// session is added again.
+/// What is to be known of how an operation ended; `None` if it did not, and goes on later: by itself when what held the
+/// account is over, else when it is submitted again or the session is added again.
 pub(crate) fn ended<W: Written>(outcome: &Outcome<W::Output>) -> Option<Ended> {
     let (said, recorded) = match outcome {
         Outcome::Done(output) => return Some(done::<W>(output)),
@@ -214,7 +217,7 @@ fn json(value: &impl Serialize) -> Value {
 }
 
 /// An error with its causes, as nobody can ask for them later.
-fn in_full(error: &dyn Error) -> String {
+pub(crate) fn in_full(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -68,10 +68,10 @@ impl Kind {
         })
     }
 
-    /// The highest priority.
+    /// The highest priority, to which everything rises that waits.
     pub(crate) const TOP: u32 = 10;
 
-    /// Higher goes first.
+    /// Higher goes first, if nobody says otherwise.
     pub(crate) fn priority(self) -> u32 {
         match self {
             Self::Monitor => Self::TOP,

@@ -10,7 +10,8 @@
 //!
 //! A permit is one of the manager's; an exclusive operation runs alone on its session, while updates keep
 //! flowing. Waiting in the queue, for a permit, for a flood wait or between attempts is covered by no
-//! timeout of the operation, and holds nothing. An export gives its permit back every 2 s, between two pages,
+//! timeout of the operation, and holds nothing; only where there is no line for as long as that timeout is an operation
+//! that was started answered all the same, unless it is kept. An export gives its permit back every 2 s, between two pages,
 //! and queues again: so whatever else there is to do waits for one turn, and not for all of them. In all an export
 //! takes as long as its pages do.
 //!
@@ -30,16 +31,19 @@ mod record;
 mod send;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use grammers_client::Client;
 use grammers_session::types::PeerRef;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub use custom::Custom;
 pub use export::{ExportMembers, ExportMessages, Exported, Format, Member, Post, ToFile};
 pub use keep::Keepable;
-pub(crate) use keep::{Recipe, Restored, ended, recalled};
+pub(crate) use keep::{Recipe, Restored, ended, goes_on, in_full, recalled};
 pub use kept::{Kept, KeptTicket};
 pub use kind::Kind;
 pub(crate) use kind::{Lane, Terms};
@@ -51,7 +55,7 @@ pub use send::{Send, Sent};
 use crate::events::Handlers;
 use crate::limits::{Allowance, PacedCall};
 use crate::store::Book;
-use crate::telegram::{Target, resolve};
+use crate::telegram::{CallError, Target, resolve};
 
 /// Something that a session can do. Implemented by the types of this module.
 pub trait Operation: Work {}
@@ -62,6 +66,7 @@ pub(crate) use work::Work;
 
 mod work {
     use super::{BoxFuture, Context, Stop, Terms};
+    use crate::store::AuditLine;
 
     /// What the session needs to know of an operation.
     pub trait Work: Send + 'static {
@@ -77,6 +82,13 @@ mod work {
         #[doc(hidden)]
         fn may_have_acted(&self) -> bool {
             false
+        }
+
+        /// What the audit has to say of it if it ends without a result; `goes_on` if that is no end of what is
+        /// kept.
+        #[doc(hidden)]
+        fn left(&self, _goes_on: bool) -> Option<AuditLine> {
+            None
         }
 
         /// One attempt. It keeps what it has reached in itself, so that the next attempt goes on from there.
@@ -96,12 +108,28 @@ pub struct Context<'a> {
     /// The number of the account's user.
     pub(crate) user: i64,
     pub(crate) allowance: &'a Arc<Allowance>,
+    /// Until when Telegram wants the account to wait.
+    pub(crate) blocked_until: &'a watch::Sender<Option<Instant>>,
     pub(crate) book: &'a Book,
+    /// What is left has an end of its own, and is not stopped any more.
+    pub(crate) ending: &'a AtomicBool,
 }
 
 impl Context<'_> {
-    /// Takes the right to one call, or stops until there is one.
+    /// From now on the attempt is not given up, whoever cancels it or however long it takes: what it brings is what
+    /// its caller hears. For what is short and local, and cannot be taken back.
+    pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes the right to one call, or stops until there is one. What Telegram asked somebody else of the account to wait
+    /// for is for this operation too.
     pub(crate) fn take(&self, call: PacedCall) -> Result<(), Stop> {
+        let until = *self.blocked_until.borrow();
+        let rest = until.map(|until| until.saturating_duration_since(Instant::now()));
+        if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
+            return Err(Stop::pause(rest));
+        }
         self.allowance.paces.take(call).map_err(Stop::pause)
     }
 
@@ -134,6 +162,17 @@ impl Stop {
     /// To go on after this time, where it is now.
     pub(crate) fn pause(wait: Duration) -> Self {
         Self::Pause { wait, came_on: false }
+    }
+
+    /// Whether something was asked of Telegram that it refused or failed to do: it did nothing then. Where an answer was
+    /// lost nobody knows.
+    pub(crate) fn is_answer(&self) -> bool {
+        match self {
+            Self::Failed(Failure::Call(error)) => {
+                !error.maybe_executed() || matches!(error, CallError::ServerError { .. })
+            }
+            _ => false,
+        }
     }
 
     /// The same, of an attempt that has reached something.

@@ -27,7 +27,7 @@ pub enum Outcome<T> {
     Failed(Failure),
     /// It was sent, and what came of it is not known: Telegram may have executed it.
     MaybeExecuted(Failure),
-    /// It waited in the queue for as long as the queue lets it, and was not started.
+    /// It waited in the queue, and for a permit, for as long as the queue lets it, and was not started.
     ExpiredInQueue {
         /// How long.
         waited: Duration,
@@ -65,7 +65,8 @@ pub enum Failure {
     /// Telegram said no, or could not be asked.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// A lock or permit did not come free in time.
+    /// A lock did not come free in time. Whoever waits for a permit waits in the queue: see
+    /// [`Outcome::ExpiredInQueue`].
     #[error("a lock was not free in time")]
     Lock(#[from] AcquireError),
     /// The account has done what a day allows.

@@ -3,6 +3,14 @@
 //! The record is written before the message goes out, with the number by which Telegram recognises it, and says
 //! that it was sent after that. Who finds a record that does not say so sends with the number in it: Telegram has
 //! accepted it or not, and the message is delivered once either way, for as long as Telegram remembers the numbers.
+//!
+//! # Why a key stays that of its message, also where nothing was sent
+//!
+//! The record is the last that is written before the request, so one that does not say "sent" may be of a message that
+//! never went out, or of one whose answer nobody heard: a process was killed, or the operation cancelled, on either side
+//! of the request. Nobody can tell them apart, and another text under the same key would be a second message wherever
+//! the first had arrived. To tell them apart, each message would have to wait for the disk once more. So what is taken
+//! off the books is what Telegram has refused, and nothing else.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

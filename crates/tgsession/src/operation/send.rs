@@ -51,7 +51,7 @@ impl Send {
 
     /// Sends it once under this key, whatever becomes of the process: the store knows of it before it is sent, so
     /// when the same message is submitted again under its key it is not delivered again. A key is of one session;
-    /// one that was used for another message is refused.
+    /// one that was used for another message is refused, also where nobody knows whether that one arrived.
     ///
     /// Where the process is killed after Telegram has accepted the message and before that is written, the next one
     /// sends it again with the number by which Telegram recognises it, for as long as it remembers it.

@@ -5,7 +5,8 @@
 //! numbers of the messages of one chat rise; so a chat of which all is known has one range of numbers, and one of
 //! which something was missed has a hole between two ranges, or above the last.
 //!
-//! - A message that the stream brings is known from then on ([`hear`](Seen::hear)). When its batch is over, and the
+//! - A message that the stream brings is known from then on ([`hear`](Seen::hear)), unless there is no room for it
+//!   ([`miss`](Seen::miss)). When its batch is over, and the
 //!   mailbox has moved by no more than the batch weighs, all below it is known too ([`join`](Seen::join)).
 //! - Where the mailbox has moved further, it has *jumped*, and its chats are *broken*: the next message of each begins a
 //!   range of its own.
@@ -20,12 +21,15 @@
 //! the store has. Both are made of the same [`Change`]s.
 //!
 //! What it cannot see: a message whose number is below one that is known, and which a server brings only later. The
-//! stream brings it all the same, unless its place was looked at in the history.
+//! stream brings it all the same, unless its place was looked at in the history: what the stream brings is compared
+//! with what it brought before, and with that.
 
+mod brought;
 mod numbers;
 
 use std::collections::{HashMap, HashSet};
 
+use brought::Given;
 use grammers_session::types::{PeerId, PeerKind};
 use numbers::Numbers;
 pub(crate) use numbers::Range;
@@ -39,6 +43,8 @@ const MOST_RANGES: usize = 256;
 pub(crate) struct Seen {
     chats: HashMap<PeerId, Chat>,
     whole: Whole,
+    /// What the stream brings again is not given again.
+    given: Given,
     /// How often something was passed over, by whichever mailbox.
     jumps: u64,
 }
@@ -73,6 +79,11 @@ pub(crate) enum Change {
         chat: PeerId,
         numbers: Range,
         how: How,
+    },
+    /// This one is not known any more: it could not be given.
+    Unknown {
+        chat: PeerId,
+        number: i32,
     },
     /// Whether what comes next in a chat may not be the next.
     Broken {
@@ -151,27 +162,25 @@ impl Seen {
         self.jumps
     }
 
-    /// The stream brings a message; false if it was given before, from the history.
-    pub(crate) fn hear(&mut self, chat: PeerId, number: i32) -> bool {
-        let chat = self.chats.entry(chat).or_default();
-        let (from, to) = chat.looked_at;
-        let is_repeat = (from..=to).contains(&number) && chat.known.contains(number);
-        chat.known.add((number, number));
-        !is_repeat
-    }
-
     /// A batch is over that had this message: what is known by that.
     pub(crate) fn join(&mut self, chat: PeerId, number: i32) -> Change {
+        let from = self.begin(chat, number);
+        self.known(chat, (from, number), How::Heard)
+    }
+
+    /// Where the part of a chat begins of which nothing is missing, if the stream brings this message next.
+    fn begin(&self, chat: PeerId, number: i32) -> i32 {
         // Of an account of which nothing was passed over, a chat is as old as its first message.
         let is_whole = !self.whole.doubtful && chat.kind() != PeerKind::Channel;
-        let Chat { known, broken, .. } = self.chats.entry(chat).or_default();
+        let none = is_whole.then_some(-1);
+        let Some(Chat { known, broken, .. }) = self.chats.get(&chat) else {
+            return none.map_or(number, |end| end + 1);
+        };
         let begins_here = known.begin_of(number).is_none_or(|begin| begin == number);
-        let below = known.end_below(number).or_else(|| is_whole.then_some(-1));
-        let from = match below {
+        match known.end_below(number).or(none) {
             Some(end) if begins_here && !*broken => end.saturating_add(1),
             _ => number,
-        };
-        self.known(chat, (from, number), How::Heard)
+        }
     }
 
     fn known(&mut self, chat: PeerId, numbers: Range, how: How) -> Change {
@@ -235,13 +244,17 @@ impl Seen {
     pub(crate) fn holes(&self, tops: &[(PeerId, Top)]) -> Vec<Hole> {
         let listed: HashSet<PeerId> = tops.iter().map(|(chat, _)| *chat).collect();
         let holes = tops.iter().filter_map(|(chat, top)| self.hole(*chat, Some(*top)));
-        let others =
-            self.chats.keys().filter(|chat| !listed.contains(*chat) && self.is_torn(**chat));
+        let others = self.torn().filter(|chat| !listed.contains(chat));
         let others = others.filter_map(|chat| {
-            let number = self.chats[chat].known.highest()?;
-            self.hole(*chat, Some(Top { number, date: None }))
+            let number = self.chats[&chat].known.highest()?;
+            self.hole(chat, Some(Top { number, date: None }))
         });
         holes.chain(others).collect()
+    }
+
+    /// The chats of which one can see without asking anybody that something may be missing.
+    pub(crate) fn torn(&self) -> impl Iterator<Item = PeerId> {
+        self.chats.keys().copied().filter(move |chat| self.is_torn(*chat))
     }
 
     /// Whether one can see without asking anybody that something of a chat may be missing.
@@ -313,6 +326,11 @@ impl Seen {
         match change {
             Change::Known { chat, numbers, how } => {
                 self.chats.entry(chat).or_default().learn(numbers, how);
+            }
+            Change::Unknown { chat, number } => {
+                if let Some(chat) = self.chats.get_mut(&chat) {
+                    chat.known.remove(number);
+                }
             }
             Change::Broken { chat, broken } => {
                 if let Some(chat) = self.chats.get_mut(&chat) {

@@ -62,6 +62,23 @@ impl Numbers {
         self.0.splice(first..behind, [(from, to)]);
     }
 
+    /// Takes a number out.
+    pub(crate) fn remove(&mut self, number: i32) {
+        let at = self.0.partition_point(|(_, to)| *to < number);
+        let range = self.0.get(at).copied().filter(|(from, _)| *from <= number);
+        let Some((from, to)) = range else { return };
+        let below = (from < number).then(|| (from, number - 1));
+        let above = (number < to).then(|| (number + 1, to));
+        self.0.splice(at..=at, below.into_iter().chain(above));
+    }
+
+    /// Takes the lowest range out where there are more than this.
+    pub(crate) fn forget(&mut self, most: usize) {
+        if self.0.len() > most {
+            self.0.remove(0);
+        }
+    }
+
     /// Fills the lowest gap where there are more ranges than this; returns what was filled.
     pub(crate) fn shorten(&mut self, most: usize) -> Option<Range> {
         if self.0.len() <= most.max(1) {
@@ -122,6 +139,16 @@ mod tests {
     }
 
     #[test]
+    fn the_lowest_range_is_forgotten_where_there_are_too_many() {
+        let mut numbers = Numbers::from(vec![(1, 1), (3, 3), (i32::MAX, i32::MAX)]);
+        numbers.forget(3);
+        numbers.forget(2);
+        assert_eq!(numbers, Numbers(vec![(3, 3), (i32::MAX, i32::MAX)]));
+        numbers.remove(i32::MAX);
+        assert_eq!(numbers, Numbers(vec![(3, 3)]));
+    }
+
+    #[test]
     fn they_are_what_a_set_is() {
         for case in 0..200 {
             let mut random = Random::of(7, case);
@@ -131,6 +158,9 @@ mod tests {
                 let to = from + random.below(6) as i32 - 1;
                 numbers.add((from, to));
                 set.extend(from..=to);
+                let gone = random.below(60) as i32;
+                numbers.remove(gone);
+                set.remove(&gone);
             }
             assert!((-1..70).all(|n| numbers.contains(n) == set.contains(&n)), "{numbers:?}");
             assert_eq!(numbers.highest(), set.last().copied());

@@ -76,6 +76,57 @@ fn numbers_of_a_channel_that_follow_each_other_leave_no_hole_after_a_jump() {
 }
 
 #[test]
+fn what_the_stream_brings_twice_is_a_repeat_and_what_it_brings_late_is_not() {
+    let mut seen = listed(&[(friend(), 10), (room(), 250)]);
+    batch(&mut seen, friend(), &[14]);
+    assert!(!seen.hear(friend(), 14), "it is given once");
+    assert!(seen.hear(friend(), 12), "nobody has given it");
+    let other = PeerId::user(8).unwrap();
+    assert!(!seen.hear(other, 14), "the chats of the account are numbered together");
+    assert!(seen.hear(room(), 14), "each channel has numbers of its own");
+}
+
+#[test]
+fn what_there_was_no_room_for_stays_missing_whatever_comes_before_and_after_it() {
+    let mut seen = listed(&[(friend(), 10), (room(), 250)]);
+    let before = seen.jumps();
+    seen.miss(friend(), 14);
+    assert_eq!(missing(&seen, friend(), 14), Some((14, 14)));
+    batch(&mut seen, friend(), &[20]);
+    assert_eq!(missing(&seen, friend(), 20), Some((14, 19)));
+    assert!(seen.whole().doubtful, "another process doubts it too");
+    // Of the same batch: newer ones were given.
+    batch(&mut seen, room(), &[251, 253]);
+    seen.miss(room(), 252);
+    assert_eq!(missing(&seen, room(), 253), Some((252, 252)));
+    seen.complete(NOW + 60, before);
+    assert!(seen.whole().doubtful, "a list that was made before knows nothing of it");
+    let hole = seen.hole(room(), Some(top(253))).unwrap();
+    assert_eq!(seen.fill(&hole, &[252]), [252]);
+    assert!(!seen.hear(room(), 252), "it was recovered");
+}
+
+#[test]
+fn what_there_was_no_room_for_before_the_first_list_is_missing_in_it() {
+    let mut seen = Seen::default();
+    seen.miss(friend(), 14);
+    seen.miss(room(), 251);
+    seen.miss(room(), 252);
+    let holes = seen.holes(&[(friend(), top(14)), (room(), top(252))]);
+    let numbers: Vec<_> = holes.iter().map(|hole| hole.numbers).collect();
+    assert_eq!(numbers, [(14, 14), (251, 252)]);
+}
+
+#[test]
+fn while_nothing_can_be_given_what_is_known_does_not_change() {
+    let mut seen = listed(&[(friend(), 10), (room(), 250)]);
+    assert!(!seen.miss(friend(), 14).is_empty() && !seen.miss(room(), 251).is_empty());
+    let later =
+        (20..500).flat_map(|n| [seen.miss(friend(), 3 * n), seen.miss(room(), 300 + n)].concat());
+    assert_eq!(later.count(), 0);
+}
+
+#[test]
 fn what_is_listed_first_is_none_of_the_sessions_but_what_the_stream_owes_is() {
     let mut seen = Seen::default();
     assert!(seen.holes(&[(friend(), top(10))]).is_empty());
@@ -137,6 +188,8 @@ fn the_steps_lead_to_what_they_came_from_in_another_process_too() {
     changes.push(given.jump_account());
     changes.extend(given.jump_channel(room()));
     changes.extend(batch(&mut given, room(), &[255]));
+    changes.extend(batch(&mut given, room(), &[256, 258]));
+    changes.extend(given.miss(room(), 257));
     changes.into_iter().for_each(|change| handled.apply(change));
     assert_eq!(
         handled.chat(friend()).map(|chat| &chat.known),
@@ -146,7 +199,7 @@ fn the_steps_lead_to_what_they_came_from_in_another_process_too() {
     let mut next = handled.resumed();
     batch(&mut next, friend(), &[20]);
     assert_eq!(missing(&next, friend(), 20), Some((15, 19)));
-    assert_eq!(missing(&next, room(), 255), Some((251, 254)));
+    assert_eq!(missing(&next, room(), 258), Some((251, 257)));
 }
 
 #[test]

@@ -5,44 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockorder::AcquireError;
-use lockorder::tokio::{RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
+use lockorder::tokio::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::time::Instant;
 
-use crate::hierarchy::{OperationPermits, ScrapePermits, SessionRecord};
+use super::permits::{Permit, Permits};
+use super::turn::Turns;
+use crate::hierarchy::SessionRecord;
 use crate::id::SessionId;
 use crate::operation::Lane;
-
-/// The permits of a manager, which all of its sessions share.
-#[derive(Debug)]
-pub(crate) struct Permits {
-    scrapes: Semaphore<ScrapePermits>,
-    operations: Semaphore<OperationPermits>,
-}
-
-/// A permit, until it is dropped.
-#[expect(dead_code, reason = "they are only held")]
-pub(crate) enum Permit<'a> {
-    Scrape(SemaphorePermit<'a, ScrapePermits>),
-    Operation(SemaphorePermit<'a, OperationPermits>),
-}
-
-impl Permits {
-    pub(crate) fn new(scrapes: usize, operations: usize) -> Self {
-        Self { scrapes: Semaphore::new(scrapes), operations: Semaphore::new(operations) }
-    }
-
-    /// A permit, if the lane needs one.
-    pub(crate) async fn acquire(
-        &self,
-        lane: Lane,
-        limit: Duration,
-    ) -> Result<Option<Permit<'_>>, AcquireError> {
-        Ok(match lane {
-            Lane::Free => None,
-            Lane::Scrape => Some(Permit::Scrape(self.scrapes.acquire_within(limit).await?)),
-            Lane::Operate => Some(Permit::Operation(self.operations.acquire_within(limit).await?)),
-        })
-    }
-}
 
 /// The manager's record of a session: the value that the manager's lock on the session guards.
 #[derive(Debug, Default)]
@@ -60,7 +30,10 @@ pub(crate) type Exclusive<'a> = RwLockWriteGuard<'a, SessionRecord, Slot>;
 /// A session's end of its manager.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    permits: Arc<Permits>,
+    session: SessionId,
+    /// Which operation of the session runs.
+    pub(super) turns: Arc<Turns>,
+    pub(super) permits: Arc<Permits>,
     slot: RwLock<SessionRecord, Slot>,
     limit: Duration,
 }
@@ -68,12 +41,21 @@ pub(crate) struct Admission {
 impl Admission {
     /// `limit` is how long each acquisition may take.
     pub(crate) fn new(session: SessionId, permits: Arc<Permits>, limit: Duration) -> Self {
-        Self { permits, slot: RwLock::keyed(session.number(), Slot::default()), limit }
+        let turns = Arc::<Turns>::default();
+        permits.enter(session, &turns);
+        let slot = RwLock::keyed(session.number(), Slot::default());
+        Self { session, turns, permits, slot, limit }
     }
 
-    /// One of the manager's permits, if the lane needs one.
-    pub(super) async fn permit(&self, lane: Lane) -> Result<Option<Permit<'_>>, AcquireError> {
-        self.permits.acquire(lane, self.limit).await
+    /// One of the manager's permits, if the lane needs one; not waited for past this time.
+    pub(super) async fn permit(
+        &self,
+        lane: Lane,
+        until: Option<Instant>,
+    ) -> Result<Option<Permit<'_>>, AcquireError> {
+        let rest = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let limit = rest.map_or(self.limit, |rest| rest.min(self.limit));
+        self.permits.acquire(lane, limit).await
     }
 
     /// Waits until nobody has the session to himself; `None` if it is gone.
@@ -92,5 +74,11 @@ impl Admission {
     pub(crate) async fn retire(&self) -> Result<(), AcquireError> {
         self.slot.write_within(self.limit).await?.retired = true;
         Ok(())
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.permits.leave(self.session);
     }
 }

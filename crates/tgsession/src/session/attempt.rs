@@ -6,9 +6,11 @@
 //! for without a permit. All locks are dropped before the runner hears of the end, and so before the caller does.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,15 +20,20 @@ use lockorder::AcquireError;
 use lockorder::tokio::MutexGuard;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::admission::{Lease, Permit};
-use super::core::{Core, Line, Turn};
+use super::admission::Lease;
+use super::core::{Core, Line};
+use super::counts::Counts;
 use super::job::{End, Job};
+use super::permits::Permit;
+use super::queue;
 use super::runner::Note;
+use super::turn::Turn;
 use crate::hierarchy::SessionOperation;
 use crate::operation::{Context, Failure, Kind, Lane, Stop};
-use crate::telegram::CallError;
+use crate::telegram::{CallError, is_frozen};
 
 /// How an attempt ended.
 pub(super) enum Verdict {
@@ -52,8 +59,20 @@ pub(super) enum Busy {
 struct Locks<'a> {
     line: Option<MutexGuard<'a, SessionOperation, Line>>,
     _lease: Lease<'a>,
-    _turn: Option<Turn<'a>>,
+    turn: Option<Turn<'a>>,
     _permit: Option<Permit<'a>>,
+}
+
+/// What was not free in time.
+enum Late {
+    Permit(AcquireError),
+    Session(AcquireError),
+}
+
+impl From<AcquireError> for Late {
+    fn from(error: AcquireError) -> Self {
+        Self::Session(error)
+    }
 }
 
 /// An operation that holds nothing any more.
@@ -123,10 +142,11 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
     if let Some(error) = restriction(core, job) {
         return Verdict::Failed(error.into());
     }
-    let (cancel, giving_up) = (job.cancel.clone(), core.giving_up.clone());
-    let (lane, number) = (job.terms.lane, job.number);
+    let (lane, exclusive, number) = (job.terms.lane, job.terms.exclusive, job.number);
+    let cancel = job.cancel.clone();
+    let expires = expires(core, job);
     // Mostly they are free. What waits for them is large, and made only where it is needed.
-    let locks = match lock(core, lane, job.terms.exclusive).now_or_never() {
+    let locks = match lock(core, lane, exclusive, expires).now_or_never() {
         Some(locks) => locks,
         None => {
             let _ = underway.notes.send(Note::Waits(number));
@@ -134,16 +154,14 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
                 biased;
                 () = cancel.cancelled() => return Verdict::Ended(End::Cancelled),
                 () = core.draining.cancelled() => return Verdict::Ended(End::ShutDown),
-                locks = Box::pin(lock(core, lane, job.terms.exclusive)) => locks,
+                locks = Box::pin(lock(core, lane, exclusive, expires)) => locks,
             }
         }
     };
     let mut locks = match locks {
         Ok(Ok(locks)) => locks,
         Ok(Err(busy)) => return Verdict::Busy(busy),
-        // It goes on where it was, when there is room.
-        Err(_) if job.had_turn => return Verdict::Busy(Busy::Idle),
-        Err(error) => return Verdict::Failed(error.into()),
+        Err(late) => return without(core, job, late),
     };
     if cancel.is_cancelled() {
         return Verdict::Ended(End::Cancelled);
@@ -162,12 +180,25 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
     if let Some(line) = locks.line.as_mut() {
         line.running = Some((job.kind(), Instant::now()));
     }
-    let verdict = tokio::select! {
-        // What it brings first: an answer that has come counts.
-        biased;
-        verdict = attempt(core, job) => verdict,
-        () = cancel.cancelled() => Verdict::Ended(End::Cancelled),
-        () = giving_up.cancelled() => Verdict::Ended(End::ShutDown),
+    if let Some(turn) = &locks.turn {
+        turn.begin(number, job.kind());
+    }
+    let ending = AtomicBool::new(false);
+    let verdict = {
+        let mut attempt = pin!(attempt(core, job, &ending));
+        let verdict = tokio::select! {
+            // What it brings first: an answer that has come counts.
+            biased;
+            verdict = attempt.as_mut() => verdict,
+            end = given_up(&cancel, &core.giving_up, exclusive) => Verdict::Ended(end),
+        };
+        match verdict {
+            // It did not say so itself: it goes on.
+            Verdict::Ended(End::Cancelled | End::ShutDown) if ending.load(Ordering::Relaxed) => {
+                attempt.await
+            }
+            verdict => verdict,
+        }
     };
     if let Some(line) = locks.line.as_mut() {
         line.running = None;
@@ -176,19 +207,63 @@ async fn run(core: &Arc<Core>, underway: &mut Underway) -> Verdict {
     verdict
 }
 
-/// What was told to the operator once is not told to Telegram again.
+/// Waits until the operation is given up, or everything is.
+async fn given_up(cancel: &CancellationToken, all: &CancellationToken, exclusive: bool) -> End {
+    if exclusive {
+        // Whoever gives it up calls for the runner's attention, and that polls it: it needs no waker of its own.
+        poll_fn(|_| match cancel.is_cancelled() || all.is_cancelled() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    } else {
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = all.cancelled() => {}
+        }
+    }
+    if cancel.is_cancelled() { End::Cancelled } else { End::ShutDown }
+}
+
+/// When it will have waited for as long as the queue lets it, if it may expire.
+fn expires(core: &Core, job: &Job) -> Option<Instant> {
+    queue::deadline(job, core.settings.queue_wait, core.blocked())
+}
+
+/// What becomes of an operation that did not get what it needs in time. Without a permit it goes back into the queue,
+/// for as long as its time there is not over: many exports are more than the permits of half a minute, and no failure.
+fn without(core: &Core, job: &Job, late: Late) -> Verdict {
+    let (Late::Permit(error) | Late::Session(error)) = &late;
+    core.report_lock(job, error);
+    let now = Instant::now();
+    match late {
+        // It goes on where it was, when there is room.
+        _ if job.had_turn => Verdict::Busy(Busy::Idle),
+        Late::Session(error) => Verdict::Failed(error.into()),
+        Late::Permit(_) if expires(core, job).is_some_and(|at| at <= now) => {
+            Verdict::Ended(End::Expired(now - job.since))
+        }
+        Late::Permit(_) => Verdict::Busy(Busy::Idle),
+    }
+}
+
+/// What was told to the operator once is not told to Telegram again. Each kind of operation calls it, or may; so a frozen
+/// account does none of them.
 fn restriction(core: &Core, job: &Job) -> Option<CallError> {
-    let name = core.restriction_name().filter(|_| job.kind() == Kind::Send)?;
+    let is_held = |name: &String| job.kind() == Kind::Send || is_frozen(name);
+    let name = core.restriction_name().filter(is_held)?;
     Some(CallError::Restricted { name })
 }
 
-/// Levels 2, 3, 4, unless the session is busy, or was kept by somebody else, or must wait for Telegram.
+/// Levels 2, 3, 4, unless the session is busy, or was kept by somebody else, or must wait for Telegram. The permit is
+/// waited for until the operation expires at most.
 async fn lock(
     core: &Core,
     lane: Lane,
     exclusive: bool,
-) -> Result<Result<Locks<'_>, Busy>, AcquireError> {
-    let permit = core.admission.permit(lane).await?;
+    expires: Option<Instant>,
+) -> Result<Result<Locks<'_>, Busy>, Late> {
+    let permit = core.admission.permit(lane, expires).await.map_err(Late::Permit)?;
     let turn = match exclusive {
         true => match core.turn() {
             Some(turn) => Some(turn),
@@ -207,13 +282,13 @@ async fn lock(
     };
     let Some(lease) = lease else { return Ok(Err(Busy::Idle)) };
     if !exclusive {
-        return Ok(Ok(Locks { line: None, _lease: lease, _turn: None, _permit: permit }));
+        return Ok(Ok(Locks { line: None, _lease: lease, turn: None, _permit: permit }));
     }
     let mut line = pin!(core.line.lock_within(core.settings.lock_timeout));
     match poll!(line.as_mut()) {
         Poll::Ready(line) => {
             let line = Some(line?);
-            Ok(Ok(Locks { line, _lease: lease, _turn: turn, _permit: permit }))
+            Ok(Ok(Locks { line, _lease: lease, turn, _permit: permit }))
         }
         Poll::Pending => {
             drop(lease);
@@ -228,14 +303,14 @@ async fn wait_for<'a, T>(
     lock: impl Future<Output = Result<T, AcquireError>>,
     permit: Option<Permit<'_>>,
     turn: Option<Turn<'_>>,
-) -> Result<Result<Locks<'a>, Busy>, AcquireError> {
+) -> Result<Result<Locks<'a>, Busy>, Late> {
     drop(permit);
     drop(lock.await?);
     drop(turn);
     Ok(Err(Busy::Kept))
 }
 
-async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {
+async fn attempt(core: &Arc<Core>, job: &mut Job, ending: &AtomicBool) -> Verdict {
     let Some(live) = core.live().filter(|live| !live.is_closing()) else {
         job.attempts += 1;
         let reason = "the session has no connection: reconnect it".to_owned();
@@ -248,10 +323,18 @@ async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {
         // Operations start once it is known.
         user: core.identity.get().map_or(0, |identity| identity.user),
         allowance: &core.allowance,
+        blocked_until: &core.blocked_until,
         book: &core.book,
+        ending,
     };
-    let attempt = AssertUnwindSafe(job.attempt(context)).catch_unwind();
-    match timeout(limit, attempt).await {
+    let attempted = {
+        let mut attempt = pin!(AssertUnwindSafe(job.attempt(context)).catch_unwind());
+        match timeout(limit, attempt.as_mut()).await {
+            Err(_) if ending.load(Ordering::Relaxed) => Ok(attempt.await),
+            attempted => attempted,
+        }
+    };
+    match attempted {
         Ok(Ok(Ok(()))) => {
             core.works();
             Verdict::Done
@@ -268,7 +351,10 @@ async fn attempt(core: &Arc<Core>, job: &mut Job) -> Verdict {
             }
             Verdict::Failed(failure)
         }
-        Ok(Err(panic)) => Verdict::Failed(Failure::Panicked(message(&*panic))),
+        Ok(Err(panic)) => {
+            Counts::add(&core.counts.panics);
+            Verdict::Failed(Failure::Panicked(message(&*panic)))
+        }
         Err(_) => Verdict::Ended(End::TimedOut(limit)),
     }
 }

@@ -123,6 +123,34 @@ impl fmt::Debug for SessionConfig {
     }
 }
 
+/// The pauses before the attempts to make a line again.
+#[derive(Clone, Debug)]
+pub(crate) struct Pauses {
+    /// Before the first ones.
+    pub(crate) first: Arc<[Duration]>,
+    /// Before each after those.
+    pub(crate) later: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        let later = Duration::from_secs(60);
+        Self { first: [2, 4, 8, 16].map(Duration::from_secs).into(), later }
+    }
+}
+
+impl Pauses {
+    /// Before this attempt, counted from 0.
+    pub(super) fn before(&self, attempt: usize) -> Duration {
+        self.first.get(attempt).copied().unwrap_or(self.later)
+    }
+
+    /// Whether this attempt, counted from 0, comes after the first ones.
+    pub(super) fn are_over(&self, attempt: usize) -> bool {
+        attempt >= self.first.len()
+    }
+}
+
 /// The times and sizes of a manager that concern its sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -142,6 +170,8 @@ pub(crate) struct Settings {
     pub(crate) health_interval: Duration,
     /// How long the answer may take.
     pub(crate) health_timeout: Duration,
+    /// The pauses before a line is made again.
+    pub(crate) reconnects: Pauses,
     /// How long a session may take to stop.
     pub(crate) stop_budget: Duration,
     /// How many events may wait for their handlers.

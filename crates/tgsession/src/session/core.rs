@@ -19,14 +19,15 @@ use super::admission::Admission;
 use super::config::{SessionConfig, Settings};
 use super::counts::Counts;
 use super::doubts::Doubts;
-use super::kept::InHand;
+use super::in_hand::InHand;
 use super::latches;
 use super::live::Live;
 use super::position::Position;
 use super::signal::Signal;
-use super::state::{STATES, SessionState, SessionStatus};
+use super::state::{STATES, SessionState};
 use super::tasks::Tasks;
-use crate::events::{Event, Handlers, Joining};
+use super::turn::Turn;
+use crate::events::{Event, Handlers, Joins};
 use crate::hierarchy::SessionOperation;
 use crate::id::SessionId;
 use crate::limits::{Allowance, Notice};
@@ -111,12 +112,10 @@ pub(crate) struct Core {
     pub(super) allowance: Arc<Allowance>,
     /// With the lease of a session that is stored: until its last task has ended, nobody else uses its key.
     pub(super) book: Book,
-    /// The operations that the store keeps and that have not ended.
+    /// The operations that the store keeps and that have a task.
     pub(super) in_hand: Arc<InHand>,
     /// The operation of each lane that had its locks last, as its number and one.
     started: [AtomicU64; Lane::ALL.len()],
-    /// Whether an exclusive operation has its permit and runs.
-    busy: AtomicBool,
     /// To the runner: something has changed that concerns operations which wait.
     pub(super) attention: Arc<Notify>,
     pub(crate) queued: AtomicUsize,
@@ -126,6 +125,8 @@ pub(crate) struct Core {
     pub(super) blocked_until: watch::Sender<Option<Instant>>,
     /// There is no line: no operation starts.
     offline: AtomicBool,
+    /// Telegram refuses again and again to say who the account is.
+    pub(super) is_unknown: AtomicBool,
     /// No more operations start, those that run may finish.
     pub(crate) draining: Signal,
     /// Operations that run are given up.
@@ -141,7 +142,7 @@ impl Core {
         admission: Admission,
         events: mpsc::Sender<Arc<Event>>,
         tracker: TaskTracker,
-    ) -> (Self, mpsc::UnboundedReceiver<Joining>) {
+    ) -> (Self, Joins) {
         let SessionConfig {
             label, credentials, held, changes, position, monitors, log, lease, ..
         } = config;
@@ -193,13 +194,13 @@ impl Core {
             settings,
             counts: Counts::default(),
             started: Default::default(),
-            busy: AtomicBool::new(false),
             attention: Arc::default(),
             queued: AtomicUsize::new(0),
             load: Arc::default(),
             state: AtomicU8::new(0),
             blocked_until: watch::Sender::new(held.blocked_until.and_then(latches::as_instant)),
             offline: AtomicBool::new(false),
+            is_unknown: AtomicBool::new(false),
             draining: Signal::default(),
             giving_up: CancellationToken::new(),
         };
@@ -226,13 +227,6 @@ impl Core {
         if let Ok(from) = changed {
             let from = STATES[usize::from(from)];
             tracing::info!(session = %self.id, label = %self.label, ?from, to = ?state, "state changed");
-        }
-    }
-
-    /// Telegram has answered.
-    pub(crate) fn works(&self) {
-        if matches!(self.state(), SessionState::Reconnecting | SessionState::Degraded) {
-            self.set_state(SessionState::Connected);
         }
     }
 
@@ -297,6 +291,9 @@ impl Core {
         let task = Box::pin(task);
         self.tasks.spawn(name, async move {
             let panicked = AssertUnwindSafe(task).catch_unwind().await.is_err();
+            if panicked {
+                Counts::add(&core.counts.panics);
+            }
             if panicked || !meant(&core) {
                 tracing::error!(session = %core.id, name, panicked, "a task ended by itself");
                 core.set_state(SessionState::Failed);
@@ -308,6 +305,12 @@ impl Core {
     /// No more operations start.
     pub(super) fn drain(&self) {
         self.draining.cancel();
+        self.attention.notify_one();
+    }
+
+    /// What runs is given up.
+    pub(super) fn give_up(&self) {
+        self.giving_up.cancel();
         self.attention.notify_one();
     }
 
@@ -346,13 +349,12 @@ impl Core {
     }
 
     pub(crate) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Acquire)
+        self.admission.turns.is_taken()
     }
 
     /// Makes the session busy; `None` if it is.
     pub(crate) fn turn(&self) -> Option<Turn<'_>> {
-        let was_busy = self.busy.swap(true, Ordering::AcqRel);
-        (!was_busy).then_some(Turn(&self.busy))
+        self.admission.turns.take()
     }
 
     /// How many operations it has, queued and running.
@@ -363,19 +365,6 @@ impl Core {
     pub(crate) fn has_room(&self) -> bool {
         self.queued.load(Ordering::Relaxed) < self.settings.queue_capacity
     }
-
-    pub(crate) fn status(&self) -> SessionStatus {
-        SessionStatus {
-            id: self.id,
-            label: self.label.clone(),
-            state: self.state(),
-            identity: self.identity.get().cloned(),
-            queued: self.queued.load(Ordering::Relaxed),
-            load: self.load(),
-            blocked_for: self.blocked_for(),
-            restricted: self.restriction_name(),
-        }
-    }
 }
 
 impl fmt::Debug for Core {
@@ -384,14 +373,5 @@ impl fmt::Debug for Core {
             .field("id", &self.id)
             .field("label", &self.label)
             .finish_non_exhaustive()
-    }
-}
-
-/// The session is busy until this is dropped.
-pub(crate) struct Turn<'a>(&'a AtomicBool);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
     }
 }

@@ -16,6 +16,9 @@ pub(crate) struct Counts {
     pub(crate) lock_timeouts: AtomicU64,
     pub(crate) events_seen: AtomicU64,
     pub(crate) events_dropped: AtomicU64,
+    pub(crate) events_deferred: AtomicU64,
+    /// Those of handlers are counted where they are called.
+    pub(crate) panics: AtomicU64,
 }
 
 impl Counts {

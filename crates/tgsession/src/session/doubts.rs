@@ -1,6 +1,6 @@
 //! What the session doubts: what may be missing, and when that is to be looked into.
 //!
-//! Doubts are noted by whoever sees a sign, and looked into by the [census](super::census). So any number of them
+//! Doubts are noted by whoever sees a sign, or has no room for a message, and looked into by the [census](super::census). So any number of them
 //! about one thing is one.
 
 use std::collections::BTreeSet;

@@ -2,7 +2,8 @@
 //!
 //! Both give what they have through here. A message is heard, or a hole filled, in one step with the question whether
 //! it was given before; and what becomes known is noted in the same step as it becomes so, so that what was handled
-//! follows what was given.
+//! follows what was given. What the stream brings is given, counted and known in one step too: else somebody who notes
+//! meanwhile what is known would note it behind fewer events. Where there is no room for it, it stays missing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,12 +11,27 @@ use std::sync::atomic::Ordering;
 use grammers_session::Session as _;
 use grammers_session::types::{PeerId, UpdateState, UpdatesState};
 use tokio::sync::mpsc::Permit;
+use tracing::warn;
 
 use super::core::Core;
+use super::counts::Counts;
 use super::position::Step;
 use crate::events::Event;
 use crate::seen::Seen;
 use crate::store::Topic;
+
+/// What became of something that the stream brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Brought {
+    /// The dispatcher has it, or need not have it.
+    Given,
+    /// It was given before.
+    Repeat,
+    /// A message for which there is no room: it is to be recovered.
+    Missed,
+    /// Something else for which there is no room.
+    Dropped,
+}
 
 impl Core {
     /// How far the updates of the account have arrived.
@@ -37,17 +53,46 @@ impl Core {
         }
     }
 
-    /// The stream brings a message; false if it was given before, from the history.
-    pub(super) fn hear(&self, chat: PeerId, number: i32) -> bool {
-        if self.is_blind.load(Ordering::Acquire) {
-            return true;
-        }
-        let mut is_new = true;
+    /// The stream brings an event, and with it this message, if it is one: it is given unless it was given before.
+    pub(super) fn bring(&self, event: Arc<Event>, message: Option<(PeerId, i32)>) -> Brought {
+        let mut brought = Brought::Given;
         self.seen.send_if_modified(|seen| {
-            is_new = seen.hear(chat, number);
+            brought = self.bring_once(seen, event, message);
             false
         });
-        is_new
+        if brought == Brought::Dropped {
+            Counts::add(&self.counts.events_dropped);
+            warn!(session = %self.id, "handlers are too slow: an event was dropped");
+        }
+        brought
+    }
+
+    fn bring_once(
+        &self,
+        seen: &mut Seen,
+        event: Arc<Event>,
+        message: Option<(PeerId, i32)>,
+    ) -> Brought {
+        if message.is_some_and(|(chat, number)| seen.is_repeat(chat, number)) {
+            return Brought::Repeat;
+        }
+        let is_blind = self.is_blind.load(Ordering::Acquire);
+        if !event.is_own() {
+            let place = self.events.try_reserve();
+            if place.is_err() && message.is_some() && !is_blind {
+                Counts::add(&self.counts.events_deferred);
+                return Brought::Missed;
+            }
+            Counts::add(&self.counts.events_seen);
+            let Ok(place) = place else { return Brought::Dropped };
+            self.give(place, event);
+        }
+        match message {
+            Some((chat, number)) if is_blind => seen.remember(chat, number),
+            Some((chat, number)) => _ = seen.hear(chat, number),
+            None => {}
+        }
+        Brought::Given
     }
 
     /// Something becomes known, behind the events that were given so far.
@@ -64,17 +109,6 @@ impl Core {
     pub(super) fn is_torn(&self, chat: PeerId) -> bool {
         let seen = self.seen.borrow();
         seen.whole().complete_at.is_some() && seen.is_torn(chat)
-    }
-
-    /// Gives the dispatcher an event, unless there is no room.
-    pub(super) fn forward(&self, event: Arc<Event>) -> bool {
-        match self.events.try_reserve() {
-            Ok(place) => {
-                self.give(place, event);
-                true
-            }
-            Err(_) => false,
-        }
     }
 
     /// Gives the dispatcher an event, in a place that it has for it.

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::operation::{
-    Context, Failure, Kind, Operation, Outcome, Reply, Stop, Terms, Ticket, ticket,
+    Context, Failure, Kind, Operation, Outcome, Reply, Stop, Terms, Ticket, goes_on, ticket,
 };
+use crate::store::AuditLine;
 
 /// A submitted operation. Dropped unanswered, it answers that the session was shut down.
 pub(crate) struct Job {
@@ -23,8 +24,10 @@ pub(crate) struct Job {
     pub(crate) since: Instant,
     /// Not to be started before.
     pub(crate) not_before: Instant,
-    /// It was started before, and goes on; or the store keeps it. It does not expire.
+    /// It was started before, and goes on; or the store keeps it. It does not expire while there is a line.
     pub(crate) had_turn: bool,
+    /// The store keeps it: it does not expire at all.
+    pub(crate) is_kept: bool,
     /// It had its permit when the session was busy: the session waits for it next time.
     pub(crate) passed_over: bool,
     /// Attempts so far.
@@ -63,6 +66,7 @@ impl Job {
             since: now,
             not_before: now,
             had_turn: false,
+            is_kept: false,
             passed_over: false,
             attempts: 0,
             cancel,
@@ -82,6 +86,15 @@ impl Job {
         self.work.attempt(context).await
     }
 
+    /// What the audit has to say of it if it ends like this.
+    pub(crate) fn left(&self, end: &End) -> Option<AuditLine> {
+        self.work.left(match end {
+            End::Failed(failure) => goes_on(failure),
+            End::ShutDown | End::Expired(_) => true,
+            End::TimedOut(_) | End::Cancelled => false,
+        })
+    }
+
     /// Answers with what the attempt brought.
     pub(crate) fn finish(self) {
         self.end(End::ShutDown);
@@ -97,6 +110,8 @@ impl Job {
 
 trait Erased: Send {
     fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<(), Stop>>;
+
+    fn left(&self, goes_on: bool) -> Option<AuditLine>;
 
     /// Answers, once: with the result if there is one, else with what `end` comes to.
     fn answer(&mut self, end: End);
@@ -116,6 +131,10 @@ impl<O: Operation> Erased for Typed<O> {
             Ok(())
         }
         .boxed()
+    }
+
+    fn left(&self, goes_on: bool) -> Option<AuditLine> {
+        self.operation.left(goes_on)
     }
 
     fn answer(&mut self, end: End) {

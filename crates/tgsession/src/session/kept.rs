@@ -6,8 +6,9 @@
 //!
 //! # Why it is done once
 //!
-//! A row is of a key, and a key has one row and one task at a time ([`InHand`]): two submissions of a key are one
-//! operation. A process that takes up the session finds the rows that have not ended, and does those. One may have been
+//! A row is of a key, and a key has one row and one task at a time ([`in_hand`](super::in_hand)): two submissions of a
+//! key are one operation. A process that takes up the session finds the rows that have not ended, and does those; and so
+//! does this one with what held the account, once that is over ([`resumed`](super::resumed)). One may have been
 //! done already, where the process before ended between the work and the row; so only what is safe to do again is kept:
 //! a message has a record of its own, with the number by which Telegram recognises it, and an export into a file ends
 //! its row together with its checkpoint. Doing it again comes to nothing, and ends the row.
@@ -15,17 +16,16 @@
 //! What it does not promise: that a message is sent at most once where Telegram has forgotten its number, days later.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use dashmap::{DashMap, Entry};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use super::core::Core;
+use super::in_hand::{Hand, Stage, kept};
 use super::job::{Job, Load};
 use super::lifecycle::{Session, SubmitRefusal};
 use super::runner::Note;
@@ -33,7 +33,7 @@ use super::state::SessionState;
 use crate::operation::{
     Keepable, Kept, KeptTicket, Operation, Outcome, Recipe, Restored, Ticket, ended, recalled,
 };
-use crate::store::{Batch, Ended, Found, KeptOperation, Lease, StoreError};
+use crate::store::{Batch, Found, KeptOperation, Lease, StoreError};
 
 /// Why an operation was not taken to be kept.
 #[derive(Debug)]
@@ -44,11 +44,11 @@ pub(crate) enum KeepRefusal {
     Store(StoreError),
 }
 
-/// An operation that the last process left.
+/// An operation that waits without a task: the last process left it, or it was held.
 pub(crate) struct Left {
-    key: String,
-    recipe: Recipe,
-    operation: Restored,
+    pub(super) key: String,
+    pub(super) recipe: Recipe,
+    pub(super) operation: Restored,
 }
 
 impl Left {
@@ -62,114 +62,34 @@ impl Left {
     }
 }
 
-/// The kept operations of a session that have a task, by their keys. The map's own locks are held inside single
-/// statements here.
-#[derive(Debug, Default)]
-pub(crate) struct InHand(DashMap<String, Shown>);
-
-/// What others see of an operation in hand.
-#[derive(Clone, Debug)]
-struct Shown {
-    recipe: Recipe,
-    cancel: CancellationToken,
-    stage: watch::Receiver<Stage>,
-}
-
-/// How far an operation in hand is.
-#[derive(Clone, Debug)]
-enum Stage {
-    /// Its row is being written, or looked for.
-    Writing,
-    Waiting,
-    Ended(Ended),
-}
-
-/// An operation in hand: its entry is there until this is dropped.
-struct Hand {
-    all: Arc<InHand>,
-    key: String,
-    cancel: CancellationToken,
-    stage: watch::Sender<Stage>,
-}
-
-impl InHand {
-    /// Takes an operation in hand, unless one is under its key.
-    fn take(self: &Arc<Self>, key: &str, recipe: &Recipe) -> Result<Hand, Shown> {
-        match self.0.entry(key.to_owned()) {
-            Entry::Occupied(there) => Err(there.get().clone()),
-            Entry::Vacant(free) => {
-                let (sender, stage) = watch::channel(Stage::Writing);
-                let cancel = CancellationToken::new();
-                free.insert(Shown { recipe: recipe.clone(), cancel: cancel.clone(), stage });
-                Ok(Hand { all: Arc::clone(self), key: key.to_owned(), cancel, stage: sender })
-            }
-        }
-    }
-
-    fn get(&self, key: &str) -> Option<Shown> {
-        Some(self.0.get(key)?.value().clone())
-    }
-}
-
-impl Hand {
-    fn set(&self, stage: Stage) {
-        self.stage.send_replace(stage);
-    }
-}
-
-impl Drop for Hand {
-    /// Before those who wait for its stage hear that there will be none: they find the key free.
-    fn drop(&mut self) {
-        self.all.0.remove(&self.key);
-    }
-}
-
-impl Shown {
-    /// What somebody gets who submits it again; `None` if it is not in hand any more.
-    async fn joined<T: DeserializeOwned + Send + 'static>(mut self) -> Option<Kept<T>> {
-        let found = self.stage.wait_for(|stage| !matches!(stage, Stage::Writing)).await;
-        let stage = found.ok()?.clone();
-        match stage {
-            Stage::Ended(ended) => kept(&ended),
-            Stage::Writing | Stage::Waiting => Some(Kept::Waiting(self.ticket())),
-        }
-    }
-
-    fn ticket<T: DeserializeOwned + Send + 'static>(self) -> KeptTicket<T> {
-        let Self { cancel, mut stage, .. } = self;
-        let outcome = async move {
-            let ended = over(&mut stage).await;
-            ended.and_then(|ended| recalled(&ended)).unwrap_or(Outcome::ShutDown)
-        };
-        KeptTicket::new(outcome.boxed(), cancel)
-    }
-}
-
-/// Waits until an operation in hand has ended; `None` if it goes on in the next process.
-async fn over(stage: &mut watch::Receiver<Stage>) -> Option<Ended> {
-    let found = stage.wait_for(|stage| matches!(stage, Stage::Ended(_))).await;
-    match &*found.ok()? {
-        Stage::Ended(ended) => Some(ended.clone()),
-        Stage::Writing | Stage::Waiting => None,
-    }
-}
-
-/// How it ended, for whoever submits it again.
-fn kept<T: DeserializeOwned>(ended: &Ended) -> Option<Kept<T>> {
-    Some(Kept::Ended { at: ended.at, outcome: recalled(ended)? })
+/// What puts kept operations into the queue of their session.
+#[derive(Clone)]
+pub(super) struct Intake {
+    pub(super) core: Arc<Core>,
+    pub(super) lease: Arc<Lease>,
+    notes: mpsc::UnboundedSender<Note>,
+    jobs: Arc<AtomicU64>,
 }
 
 /// The way of an operation from its row into the queue.
 struct Way<O> {
-    core: Arc<Core>,
-    lease: Arc<Lease>,
-    notes: mpsc::UnboundedSender<Note>,
+    intake: Intake,
     number: u64,
     load: Load,
     operation: O,
 }
 
 impl Session {
+    /// `None` where there is no store.
+    pub(super) fn intake(&self) -> Option<Intake> {
+        Some(Intake {
+            lease: Arc::clone(self.core.book.lease()?),
+            core: Arc::clone(&self.core),
+            notes: self.notes.clone(),
+            jobs: Arc::clone(&self.jobs),
+        })
+    }
+
     /// Writes an operation down and puts it into the queue; or finds the one under its key.
     pub(crate) async fn submit_kept<O: Keepable>(
         &self,
@@ -177,13 +97,13 @@ impl Session {
         mut operation: O,
     ) -> Result<Kept<O::Output>, KeepRefusal> {
         let core = &self.core;
-        let lease = Arc::clone(core.book.lease().ok_or(KeepRefusal::NoStore)?);
+        let intake = self.intake().ok_or(KeepRefusal::NoStore)?;
         let recipe = operation.keep(&key);
         let what = operation.what();
         let hand = loop {
-            match core.in_hand.take(&key, &recipe) {
+            match core.in_hand.take(&key, Some(&recipe)) {
                 Ok(hand) => break hand,
-                Err(shown) if shown.recipe != recipe => return Err(KeepRefusal::OtherOperation),
+                Err(shown) if shown.is_other(&recipe) => return Err(KeepRefusal::OtherOperation),
                 Err(shown) => {
                     if let Some(kept) = shown.joined().await {
                         return Ok(kept);
@@ -194,8 +114,7 @@ impl Session {
         let number = self.reserve().map_err(KeepRefusal::Submit)?;
         let load = Load::new(&core.load);
         let row = KeptOperation::new(key, what, recipe.written());
-        let (own, notes) = (Arc::clone(core), self.notes.clone());
-        let way = Way { core: own, lease, notes, number, load, operation };
+        let way = Way { intake, number, load, operation };
         let (answer, answered) = oneshot::channel();
         // To its end, whoever waits for it: a row is put into the queue, and what is in the queue has a row.
         core.tasks.spawn("kept operation", async move { way.begin(hand, &row, answer).await });
@@ -208,48 +127,30 @@ impl Session {
         if !left.is_empty() {
             info!(session = %self.core.id, operations = left.len(), "going on with what was kept");
         }
+        let Some(intake) = self.intake() else { return };
         for Left { key, recipe, operation } in left {
-            match operation {
-                Restored::Send(operation) => self.go_on(&key, &recipe, operation),
-                Restored::Messages(operation) => self.go_on(&key, &recipe, operation),
-                Restored::Members(operation) => self.go_on(&key, &recipe, operation),
+            // Somebody may have been faster who submitted it again.
+            if let Ok(hand) = self.core.in_hand.take(&key, Some(&recipe)) {
+                intake.go_on(hand, operation);
             }
         }
-    }
-
-    fn go_on<O: Keepable>(&self, key: &str, recipe: &Recipe, mut operation: O) {
-        let core = &self.core;
-        // Somebody may have been faster who submitted it again.
-        let (Some(lease), Ok(hand)) = (core.book.lease(), core.in_hand.take(key, recipe)) else {
-            return;
-        };
-        operation.keep(key);
-        // It had its place in the queue of the process before.
-        core.queued.fetch_add(1, Ordering::SeqCst);
-        let way = Way {
-            core: Arc::clone(core),
-            lease: Arc::clone(lease),
-            notes: self.notes.clone(),
-            number: self.jobs.fetch_add(1, Ordering::Relaxed),
-            load: Load::new(&core.load),
-            operation,
-        };
-        let (lease, ticket) = (Arc::clone(lease), way.put(&hand));
-        core.tasks.spawn("kept operation", async move {
-            // Whoever submits it again has a ticket of his own.
-            drop(see_through::<O>(&lease, &hand, ticket).await);
-        });
     }
 
     /// Gives up an operation that is kept, or forgets what became of it; false if there is none.
     pub(crate) async fn forget_kept(&self, key: &str) -> Result<bool, KeepRefusal> {
         let lease = self.core.book.lease().ok_or(KeepRefusal::NoStore)?;
-        let shown = self.core.in_hand.get(key);
-        let was_in_hand = shown.is_some();
-        if let Some(mut shown) = shown {
-            shown.cancel.cancel();
-            over(&mut shown.stage).await;
-        }
+        let mut was_in_hand = false;
+        // Until its row is gone, nobody submits another under its key.
+        let _hand = loop {
+            match self.core.in_hand.take(key, None) {
+                Ok(hand) => break hand,
+                Err(shown) => {
+                    was_in_hand |= shown.is_operation();
+                    shown.cancel.cancel();
+                    shown.gone().await;
+                }
+            }
+        };
         let is_there = lease.kept(key).await.map_err(KeepRefusal::Store)?.is_some();
         if is_there {
             let mut batch = Batch::default();
@@ -257,6 +158,43 @@ impl Session {
             lease.commit(&batch).await.map_err(KeepRefusal::Store)?;
         }
         Ok(was_in_hand || is_there)
+    }
+}
+
+impl Intake {
+    /// Puts an operation that waits into the queue once more.
+    pub(super) fn go_on(&self, hand: Hand, operation: Restored) {
+        match operation {
+            Restored::Send(operation) => self.put_again(hand, operation),
+            Restored::Messages(operation) => self.put_again(hand, operation),
+            Restored::Members(operation) => self.put_again(hand, operation),
+        }
+    }
+
+    fn put_again<O: Keepable>(&self, hand: Hand, mut operation: O) {
+        operation.keep(&hand.key);
+        // It had its place in the queue before.
+        self.core.queued.fetch_add(1, Ordering::SeqCst);
+        let number = self.jobs.fetch_add(1, Ordering::Relaxed);
+        let load = Load::new(&self.core.load);
+        let ticket = Way { intake: self.clone(), number, load, operation }.put(&hand);
+        let intake = self.clone();
+        self.core.tasks.spawn("kept operation", async move {
+            // Whoever submits it again has a ticket of his own.
+            drop(intake.see_through::<O>(hand, ticket).await);
+        });
+    }
+
+    /// Waits for an operation, and writes what became of it before anybody hears of it. Its key is free then.
+    async fn see_through<O: Keepable>(
+        &self,
+        hand: Hand,
+        ticket: Ticket<O::Output>,
+    ) -> Outcome<O::Output> {
+        let outcome = conclude::<O>(&self.lease, &hand, ticket).await;
+        drop(hand);
+        self.core.look_again_after(&outcome);
+        outcome
     }
 }
 
@@ -268,33 +206,32 @@ impl<O: Keepable> Way<O> {
         row: &KeptOperation,
         answer: oneshot::Sender<Result<Kept<O::Output>, KeepRefusal>>,
     ) {
-        if let Some(known) = write(&self.lease, &hand, row).await.transpose() {
+        if let Some(known) = write(&self.intake.lease, &hand, row).await.transpose() {
             self.give_back();
             drop(hand);
             let _ = answer.send(known);
             return;
         }
-        let lease = Arc::clone(&self.lease);
+        let intake = self.intake.clone();
         let ticket = self.put(&hand);
         let (reply, told) = oneshot::channel();
         let outcome = async move { told.await.unwrap_or(Outcome::ShutDown) }.boxed();
         let _ = answer.send(Ok(Kept::Waiting(KeptTicket::new(outcome, hand.cancel.clone()))));
-        let outcome = see_through::<O>(&lease, &hand, ticket).await;
-        drop(hand);
+        let outcome = intake.see_through::<O>(hand, ticket).await;
         // Nobody may wait for it.
         let _ = reply.send(outcome);
     }
 
     /// Puts it into the queue.
     fn put(self, hand: &Hand) -> Ticket<O::Output> {
-        let Self { core, notes, number, load, operation, .. } = self;
+        let Self { intake, number, load, operation } = self;
         hand.set(Stage::Waiting);
-        queue(&core, &notes, number, load, operation)
+        queue(&intake.core, &intake.notes, number, load, operation)
     }
 
     /// It does not come into the queue.
     fn give_back(self) {
-        self.core.queued.fetch_sub(1, Ordering::SeqCst);
+        self.intake.core.queued.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -325,7 +262,7 @@ fn queue<O: Operation>(
     operation: O,
 ) -> Ticket<O::Output> {
     let (mut job, ticket) = Job::new(number, operation, load, &core.attention);
-    job.had_turn = true;
+    (job.had_turn, job.is_kept) = (true, true);
     if notes.send(Note::Submitted(job)).is_err() {
         // The session stops: the job said so when it was dropped.
         core.queued.fetch_sub(1, Ordering::SeqCst);
@@ -333,8 +270,8 @@ fn queue<O: Operation>(
     ticket
 }
 
-/// Waits for the operation, and writes what became of it before anybody hears of it.
-async fn see_through<O: Keepable>(
+/// Waits for an operation in hand, and writes what became of it.
+async fn conclude<O: Keepable>(
     lease: &Lease,
     hand: &Hand,
     ticket: Ticket<O::Output>,

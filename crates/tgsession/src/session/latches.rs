@@ -10,7 +10,7 @@ use super::core::Core;
 use super::counts::Counts;
 use super::state::SessionState;
 use crate::store::{Happened, Topic};
-use crate::telegram::CallError;
+use crate::telegram::{CallError, is_frozen};
 
 /// Flood waits from this on are written down.
 const LONG: Duration = Duration::from_secs(60);
@@ -37,13 +37,14 @@ impl Core {
         self.lost.get().map(String::as_str)
     }
 
-    /// An operator says that the account may send again; false if it might before.
+    /// An operator says that the account may send again; false if it might before. What is kept and was held goes on.
     pub(crate) fn clear_restriction(&self) -> bool {
         let before = self.restricted.send_replace(None);
         if let Some(name) = &before {
             tracing::info!(session = %self.id, name, "restriction cleared");
             self.log(Happened::RestrictionCleared { name: name.clone() });
             self.changed(Topic::Restricted);
+            self.in_hand.look_at(Instant::now());
         }
         before.is_some()
     }
@@ -69,7 +70,7 @@ impl Core {
             }
             CallError::Restricted { name } => {
                 tracing::error!(session = %self.id, name, "the account is restricted");
-                if self.restricted.send_replace(Some(name.clone())).as_ref() != Some(name) {
+                if self.restrict(name) {
                     self.log(Happened::Restricted { name: name.clone() });
                 }
                 self.changed(Topic::Restricted);
@@ -80,6 +81,18 @@ impl Core {
             }
             _ => {}
         }
+    }
+
+    /// Telegram restricts the account; whether that is news. A frozen account stays so, whatever else is said of it.
+    fn restrict(&self, name: &str) -> bool {
+        self.restricted.send_if_modified(|before| {
+            let said = before.as_deref();
+            let is_news = said != Some(name) && (is_frozen(name) || !said.is_some_and(is_frozen));
+            if is_news {
+                *before = Some(name.to_owned());
+            }
+            is_news
+        })
     }
 
     /// The rest of the time for which Telegram wants the account to wait.

@@ -26,6 +26,7 @@ use crate::telegram::CallError;
 /// Why a session did not connect.
 #[derive(Debug, Error)]
 #[error("{label}: Telegram did not let the session in")]
+#[non_exhaustive]
 pub struct ConnectError {
     /// What the config called it.
     pub label: String,
@@ -50,7 +51,7 @@ pub struct Stopped {
 pub(crate) struct Session {
     pub(crate) core: Arc<Core>,
     pub(super) notes: mpsc::UnboundedSender<Note>,
-    pub(super) jobs: AtomicU64,
+    pub(super) jobs: Arc<AtomicU64>,
 }
 
 /// Why a session did not take an operation.
@@ -125,7 +126,9 @@ impl Session {
         });
         core.set_state(SessionState::Connected);
         abandoned.keep();
-        Ok(Self { core, notes, jobs: AtomicU64::new(0) })
+        let session = Self { core, notes, jobs: Arc::default() };
+        session.resume_kept();
+        Ok(session)
     }
 
     /// Counts one operation more; `None` if there are not as many as expected.
@@ -139,16 +142,16 @@ impl Session {
         operation: O,
     ) -> Result<Ticket<O::Output>, SubmitRefusal> {
         let load = Load::new(&self.core.load);
-        self.submit_with(operation, load)
+        self.enqueue(self.reserve()?, operation, load)
     }
 
-    /// Puts an operation into the queue that is counted already.
-    pub(crate) fn submit_with<O: Operation>(
+    /// Puts an operation into the queue that is counted already, and has its place in it.
+    pub(crate) fn enqueue<O: Operation>(
         &self,
+        number: u64,
         operation: O,
         load: Load,
     ) -> Result<Ticket<O::Output>, SubmitRefusal> {
-        let number = self.reserve()?;
         let (job, ticket) = Job::new(number, operation, load, &self.core.attention);
         if self.notes.send(Note::Submitted(job)).is_err() {
             self.core.queued.fetch_sub(1, Ordering::Relaxed);
@@ -158,7 +161,7 @@ impl Session {
     }
 
     /// Reserves a place in the queue for an operation, and numbers it.
-    pub(super) fn reserve(&self) -> Result<u64, SubmitRefusal> {
+    pub(crate) fn reserve(&self) -> Result<u64, SubmitRefusal> {
         match self.core.state() {
             SessionState::Connected | SessionState::Reconnecting | SessionState::Degraded => {}
             state => return Err(SubmitRefusal::State(state)),
@@ -203,7 +206,7 @@ impl Session {
         core.set_state(SessionState::Stopped);
         core.drain();
         let _ = timeout_at(begin + budget / 2, self.notes.closed()).await;
-        core.giving_up.cancel();
+        core.give_up();
         let _ = timeout_at(begin + budget * 3 / 4, self.notes.closed()).await;
         if let Some(live) = core.live() {
             live.close();
@@ -228,7 +231,7 @@ impl Core {
     /// Ends the connection and every task at its next await.
     fn end(&self) {
         self.drain();
-        self.giving_up.cancel();
+        self.give_up();
         self.events_over.cancel();
         self.settled.cancel();
         if let Some(live) = self.live() {

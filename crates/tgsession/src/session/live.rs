@@ -2,15 +2,23 @@
 //!
 //! A session has one at a time. The next is opened only after the last is closed to its end: two
 //! connections with one key at once, and the key is lost.
+//!
+//! `grammers` panics over some of what a server may say, in the task of its sender or while it connects; and its runner
+//! raises the panic of a sender again. Then the line is lost and not the session: what waits on it fails, as nobody is
+//! left to answer, and the [health](super::health) task makes another.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use grammers_mtsender::SenderPoolRunner;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
+use tracing::error;
 
 use super::core::Core;
+use super::counts::Counts;
 use super::signal::Signal;
 use super::state::SessionState;
 use super::streams;
@@ -22,21 +30,24 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(crate) struct Live {
     pub(crate) connection: Connection,
     /// It was closed on purpose.
-    closing: Arc<Signal>,
+    closing: Signal,
+    /// Its sender panicked: what it brought last may do the same to the next.
+    broken: Signal,
     /// The io task and the pump.
     tasks: TaskTracker,
 }
 
 impl Live {
-    /// Connects: one call proves that Telegram lets the account in, another asks where its updates stand. The session has the connection from the start, so that whoever comes next closes it first; one
-    /// that does not come about is closed to its end.
+    /// Connects: one call proves that Telegram lets the account in, another asks where its updates stand. The session
+    /// has the connection from the start, so that whoever comes next closes it first; one that does not come about is
+    /// closed to its end.
     pub(super) async fn open(core: &Arc<Core>) -> Result<Identity, CallError> {
         let Parts { connection, io, updates } = Connection::prepare(&core.credentials);
-        let (closing, tasks) = (Arc::<Signal>::default(), TaskTracker::new());
-        let live = Arc::new(Self { connection, closing, tasks });
+        let (closing, broken) = (Signal::default(), Signal::default());
+        let live = Arc::new(Self { connection, closing, broken, tasks: TaskTracker::new() });
         core.set_live(Some(Arc::clone(&live)));
         let opening = CloseUnlessKept(Some(&live));
-        live.spawn(core, "io", run(io, Arc::clone(&live.closing)));
+        live.spawn(core, "io", run(Arc::clone(core), Arc::clone(&live), io));
 
         let limit = core.settings.connect_timeout;
         let first_calls = async {
@@ -81,7 +92,7 @@ impl Live {
         Self::open(core).await?;
         // Its stream may be lost by now.
         core.set_offline(core.live().is_none_or(|live| live.is_closing()));
-        core.works();
+        core.identified();
         Ok(())
     }
 
@@ -91,6 +102,27 @@ impl Live {
 
     pub(super) async fn closing(&self) {
         self.closing.cancelled().await;
+    }
+
+    /// Whether it was lost to a panic of its sender.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_cancelled()
+    }
+
+    /// The line is lost, and the session is not: it is closed, and the health task makes another.
+    pub(super) fn fall(&self, core: &Core, why: &str) {
+        if self.is_closing() {
+            return;
+        }
+        let falls = *core.falls.borrow() + 1;
+        error!(session = %core.id, falls, why, "the line is lost: another is made");
+        core.doubt_all();
+        if core.state() != SessionState::Degraded {
+            core.set_state(SessionState::Reconnecting);
+        }
+        core.set_offline(true);
+        self.close();
+        core.falls.send_replace(falls);
     }
 
     /// Hangs up. The tasks end by themselves.
@@ -124,17 +156,27 @@ impl Live {
 }
 
 /// Runs a connection until it is closed. It hears that it is to end only between two calls, and not while it
-/// waits for a connection that nobody answers: then it is dropped, and its sender with it.
-async fn run(io: SenderPoolRunner, closing: Arc<Signal>) {
+/// waits for a connection that nobody answers: then it is dropped, and its sender with it. Where it ends by itself
+/// the line is lost.
+async fn run(core: Arc<Core>, live: Arc<Live>, io: SenderPoolRunner) {
     let dropped = async {
-        closing.cancelled().await;
+        live.closing().await;
         sleep(GRACE).await;
     };
     tokio::select! {
-        () = io.run() => return,
+        // Nothing of it is used after a panic: it is dropped with all that waits for an answer.
+        ended = AssertUnwindSafe(io.run()).catch_unwind() => match ended {
+            // A custom operation may hang up by itself.
+            Ok(()) => return live.fall(&core, "somebody hung up"),
+            Err(_panic) => {
+                Counts::add(&core.counts.panics);
+                live.broken.cancel();
+                live.fall(&core, "a panic of its sender");
+            }
+        },
         () = dropped => {}
     }
-    // The sender ends in a task of its own.
+    // The senders end in tasks of their own.
     sleep(GRACE / 5).await;
 }
 

@@ -199,7 +199,9 @@ impl Step {
 
 fn topic(change: &Change) -> Topic {
     match change {
-        Change::Known { chat, .. } | Change::Broken { chat, .. } => Topic::Seen(*chat),
+        Change::Known { chat, .. } | Change::Unknown { chat, .. } | Change::Broken { chat, .. } => {
+            Topic::Seen(*chat)
+        }
         Change::Whole(_) => Topic::Whole,
     }
 }
@@ -209,7 +211,9 @@ fn topic(change: &Change) -> Topic {
 fn push(changes: &mut Vec<Change>, new: Change) {
     let Change::Known { chat, numbers, how } = new else { return changes.push(new) };
     let of_chat = |change: &&mut Change| match change {
-        Change::Known { chat: other, .. } | Change::Broken { chat: other, .. } => *other == chat,
+        Change::Known { chat: other, .. }
+        | Change::Unknown { chat: other, .. }
+        | Change::Broken { chat: other, .. } => *other == chat,
         Change::Whole(_) => false,
     };
     match changes.iter_mut().rev().find(of_chat) {

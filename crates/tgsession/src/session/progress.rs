@@ -10,13 +10,16 @@
 //! [census](super::census) finds out. A channel that the stream has not followed so far has come from nobody knows
 //! where: it is looked at only if a number is missing before the message that it begins with.
 
-use grammers_client::update::Update;
-use grammers_session::types::{PeerId, UpdatesState};
+use std::sync::Arc;
+
+use grammers_session::types::{PeerId, PeerKind, UpdatesState};
 use tracing::{debug, warn};
 
 use super::core::Core;
 use super::counts::Counts;
+use super::given::Brought;
 use super::position::Step;
+use crate::events::Event;
 use crate::seen::{Change, Seen};
 use crate::telegram::{Mailbox, channel_of, new_message, weigh};
 
@@ -33,11 +36,13 @@ struct Batch {
     weights: Vec<(Mailbox, i64)>,
     /// Chats and numbers, in their order.
     messages: Vec<(PeerId, i32)>,
+    /// Those for which there was no room.
+    missed: Vec<(PeerId, i32)>,
 }
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        self.weights.is_empty() && self.messages.is_empty()
+        self.weights.is_empty() && self.messages.is_empty() && self.missed.is_empty()
     }
 
     fn add(&mut self, mailbox: Mailbox, weight: i64) {
@@ -72,18 +77,18 @@ impl Progress {
         }
     }
 
-    /// Takes an update into the batch; false if it brings a message that was given before.
-    pub(super) fn take(&mut self, core: &Core, update: &Update) -> bool {
-        let raw = update.raw();
+    /// Takes an event into the batch, and gives it to the dispatcher.
+    pub(super) fn take(&mut self, core: &Core, event: Arc<Event>) {
+        let raw = event.update().raw();
         if let Some((mailbox, weight)) = weigh(raw) {
             self.batch.add(mailbox, weight);
         }
-        let Some((chat, number)) = new_message(raw) else { return true };
-        let is_new = core.hear(chat, number);
-        if is_new {
-            self.batch.messages.push((chat, number));
+        let message = new_message(raw);
+        match core.bring(event, message) {
+            Brought::Given => self.batch.messages.extend(message),
+            Brought::Missed => self.batch.missed.extend(message),
+            Brought::Repeat | Brought::Dropped => {}
         }
-        is_new
     }
 
     /// Everything up to the state that has arrived was forwarded.
@@ -95,6 +100,7 @@ impl Progress {
         let (jumps, begun) = self.jumps(&step);
         // They are joined in the order of the chat, in which they need not have come.
         self.batch.messages.sort_unstable_by_key(|(_, number)| *number);
+        self.batch.missed.sort_unstable_by_key(|(_, number)| *number);
         core.learn(|seen| {
             let changes = self.changes(core, seen, &jumps, &begun);
             step.with(changes)
@@ -109,8 +115,23 @@ impl Progress {
             }
         }
         begun.into_iter().filter(|id| core.is_torn(*id)).for_each(|id| core.doubt_channel(id));
+        self.doubt_missed(core);
         self.told.clone_from(&self.arrived);
         self.batch = Batch::default();
+    }
+
+    /// What there was no room for is looked for where it stands.
+    fn doubt_missed(&self, core: &Core) {
+        let missed = &self.batch.missed;
+        if !missed.is_empty() {
+            warn!(session = %core.id, messages = missed.len(), "handlers are too slow: messages are to be recovered");
+        }
+        for (chat, _) in missed {
+            match chat.kind() {
+                PeerKind::Channel => core.doubt_channel(*chat),
+                PeerKind::User | PeerKind::Chat => core.doubt_all(),
+            }
+        }
     }
 
     /// The mailboxes that have moved by more than they were told, and the channels that are followed from now on.
@@ -160,6 +181,9 @@ impl Progress {
                 changes.push(change);
             }
         }
+        // Behind those that were given, which may be newer: what those made known, these are not.
+        let missed = self.batch.missed.iter();
+        changes.extend(missed.flat_map(|(chat, number)| seen.miss(*chat, *number)));
         changes
     }
 }

@@ -4,23 +4,24 @@
 //! got its permit and finds the session busy gives it back and returns to the queue, so that no permit is
 //! held by an operation that cannot run.
 
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::task::unconstrained;
 use tokio::time::Instant;
-use tracing::{debug, error};
+use tracing::debug;
 
-use super::attempt::{self, Attempt, Busy, Ended, Verdict};
+use super::attempt::{self, Busy, Ended, Verdict};
+use super::attempts::Attempts;
 use super::core::Core;
 use super::counts::Counts;
+use super::go;
 use super::job::{End, Job};
-use super::queue::Queue;
+use super::queue::{Queue, Standstill};
 use crate::operation::{Failure, Lane};
 use crate::retry::{Next, Spread};
 use crate::telegram::CallError;
@@ -58,22 +59,25 @@ pub(super) struct Runner {
     core: Arc<Core>,
     notes: mpsc::UnboundedSender<Note>,
     queue: Queue,
+    /// Since when there is no line.
+    offline: Option<Instant>,
     /// Who waits for a permit in each lane.
     waiting: [Option<Waiting>; Lane::ALL.len()],
     /// The one of them that has not said yet whether it must wait.
     asking: Option<u64>,
     /// Those that wait for their locks or run.
-    attempts: FuturesUnordered<Attempt>,
+    attempts: Attempts,
 }
 
 impl Runner {
     pub(super) fn new(core: Arc<Core>, notes: mpsc::UnboundedSender<Note>) -> Self {
         Self {
             notes,
-            queue: Queue::new(core.settings.queue_wait),
+            queue: Queue::new(core.settings.queue_wait, core.settings.kinds.clone()),
+            offline: None,
             waiting: [None; Lane::ALL.len()],
             asking: None,
-            attempts: FuturesUnordered::new(),
+            attempts: Attempts::default(),
             core,
         }
     }
@@ -84,12 +88,15 @@ impl Runner {
         let mut attention = pin!(core.attention.notified());
         // What could not start by then is waited for, and what can start by then was started.
         let mut now = Instant::now();
+        let mut answered = false;
         while !(core.draining.is_cancelled() && self.attempts.is_empty()) {
             let wake = self.next_change(now);
+            let hands_over = mem::take(&mut answered) && core.admission.permits.are_free();
             tokio::select! {
                 biased;
-                Some(ended) = self.attempts.next() => {
+                ended = self.attempts.next() => {
                     ended.into_iter().for_each(|ended| self.on_ended(ended));
+                    answered = true;
                 }
                 // An operation that is never done with what it has uses up what tokio gives the task for one go.
                 Some(note) = unconstrained(inbox.recv()) => self.on_note(note),
@@ -98,9 +105,11 @@ impl Runner {
                     self.look_around();
                 }
                 () = unconstrained(until(wake)) => {}
+                () = go::end(), if hands_over => {}
             }
             // What can start now has not waited for too long.
             now = Instant::now();
+            self.offline = self.core.is_offline().then(|| self.offline.unwrap_or(now));
             self.launch(now);
             self.expire(now);
         }
@@ -116,7 +125,7 @@ impl Runner {
     fn next_change(&self, now: Instant) -> Option<Instant> {
         let kept = self.waiting.iter().flatten().filter(|waiting| waiting.keeps(now));
         let free = kept.map(|waiting| waiting.since + KEPT).min();
-        let starts = self.queue.next_change(self.core.blocked(), now);
+        let starts = self.queue.next_change(self.standstill(), now);
         starts.into_iter().chain(free).min()
     }
 
@@ -149,7 +158,10 @@ impl Runner {
             Note::Waits(number) => self.has_said(number),
             // They are looked for before the next is launched.
             Note::Started => {}
-            Note::Panicked(ended) => self.on_ended(*ended),
+            Note::Panicked(ended) => {
+                Counts::add(&self.core.counts.panics);
+                self.on_ended(*ended);
+            }
         }
     }
 
@@ -247,8 +259,12 @@ impl Runner {
         self.queue.push(job);
     }
 
+    fn standstill(&self) -> Standstill {
+        Standstill { blocked: self.core.blocked(), offline: self.offline }
+    }
+
     fn expire(&mut self, now: Instant) {
-        for job in self.queue.expired(self.core.blocked(), now) {
+        for job in self.queue.expired(self.standstill(), now) {
             let waited = now - job.since;
             self.left_queue(*job, End::Expired(waited));
         }
@@ -276,7 +292,9 @@ impl Runner {
             self.waiting[job.terms.lane as usize] = Some(waiting);
             self.asking = Some(job.number);
             self.core.ask(job.terms.lane);
-            self.attempts.push(attempt::begin(&self.core, job, self.notes.clone()));
+            let exclusive = job.terms.exclusive;
+            let attempt = attempt::begin(&self.core, job, self.notes.clone());
+            self.attempts.push(attempt, exclusive);
         }
     }
 
@@ -304,16 +322,13 @@ impl Runner {
     }
 
     fn answer(&self, job: Job, end: End) {
+        self.core.report_end(&job, &end);
+        if let Some(line) = job.left(&end) {
+            self.core.audit(line);
+        }
         let counts = &self.core.counts;
         match &end {
-            End::Failed(failure) => {
-                Counts::add(&counts.failed);
-                if matches!(failure, Failure::Lock(_)) {
-                    Counts::add(&counts.lock_timeouts);
-                }
-                let took: Duration = job.submitted.elapsed();
-                error!(session = %self.core.id, kind = %job.kind(), ?took, %failure, "failed");
-            }
+            End::Failed(_) => Counts::add(&counts.failed),
             End::Expired(_) => Counts::add(&counts.expired),
             End::TimedOut(_) => Counts::add(&counts.timed_out),
             End::Cancelled => Counts::add(&counts.cancelled),

@@ -9,6 +9,7 @@
 //! line closed for the [health](super::health) task to make another. What is missing by that the
 //! [census](super::census) finds.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,21 +17,25 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use futures_util::{FutureExt, poll};
+use futures_util::{FutureExt, TryFutureExt, poll};
 use grammers_client::client::UpdateStream;
+use grammers_mtsender::InvocationError;
 use tokio::sync::mpsc;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::core::Core;
 use super::counts::Counts;
+use super::health;
 use super::live::Live;
 use super::progress::Progress;
 use super::state::SessionState;
-use crate::events::{Event, Joining};
+use crate::events::{Event, Joins};
+use crate::id::SessionId;
 use crate::telegram::{CallError, Inlet, is_knock};
 
-/// The pause after the second failure in a row; it doubles up to [`MAX_PAUSE`]. After the first there is
-/// none: connections break, and most come back at once.
+/// The pause after the second failure in a row; it doubles up to [`MAX_PAUSE`], and each is up to a quarter longer by
+/// session: a server that comes back is not called by all at once. After the first there is none: connections break,
+/// and most come back at once.
 const PAUSE: Duration = Duration::from_secs(2);
 const MAX_PAUSE: Duration = Duration::from_secs(16);
 /// What Telegram has refused so often in a row it will refuse again: a difference that the stream cannot do without.
@@ -54,7 +59,7 @@ async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
     let mut progress = Progress::new(core).await;
     loop {
         let next = {
-            let mut next = pin!(AssertUnwindSafe(stream.next()).catch_unwind());
+            let mut next = pin!(next(core.id, &mut stream));
             match poll!(next.as_mut()) {
                 Poll::Ready(next) => next,
                 Poll::Pending => {
@@ -63,8 +68,6 @@ async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
                 }
             }
         };
-        // Shared before anything is waited for, as it will be in the end: it is large.
-        let next = next.map(|next| next.map(|update| Arc::new(Event::new(core.id, update))));
         match next {
             Ok(Ok(event)) => {
                 save(core, &stream).await;
@@ -76,9 +79,7 @@ async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
                 if !live.is_closing() {
                     core.works();
                 }
-                if progress.take(core, event.update()) {
-                    forward(core, event);
-                }
+                progress.take(core, event);
             }
             Ok(Err(_)) if live.is_closing() => break,
             Ok(Err(error)) => {
@@ -94,6 +95,7 @@ async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
                 }
             }
             Err(_panic) => {
+                Counts::add(&core.counts.panics);
                 // It has brought what it had, and where it stands now nobody knows.
                 progress.batch_is_over(core);
                 return fall(core, live, "a panic").await;
@@ -103,6 +105,21 @@ async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
     save(core, &stream).await;
     progress.arrived(core).await;
     progress.batch_is_over(core);
+    // Where the sender panicked over and over, what it is asked for may be why. Forgotten here, after the last time that
+    // the position is saved.
+    let falls = *core.falls.borrow();
+    if live.is_broken() && falls > 1 {
+        core.forget_position(falls > 2).await;
+    }
+}
+
+type Next = Result<Result<Arc<Event>, InvocationError>, Box<dyn Any + Send>>;
+
+/// What the stream brings next, or that it panicked. It is shared at once, as it will be in the end: it is large. So is
+/// this future, which is no async function: that would hold it twice.
+fn next(session: SessionId, stream: &mut UpdateStream) -> impl Future<Output = Next> {
+    let event = move |update| Arc::new(Event::new(session, update));
+    AssertUnwindSafe(stream.next().map_ok(event)).catch_unwind()
 }
 
 /// The stream is lost to a panic or to a refusal, which come again where the next one goes on from the same place. So
@@ -112,14 +129,9 @@ async fn fall(core: &Core, live: &Live, why: &str) {
     if live.is_closing() {
         return;
     }
-    let falls = *core.falls.borrow() + 1;
-    error!(session = %core.id, falls, why, "the update stream is lost: another line is made");
-    core.forget_position(falls > 1).await;
-    core.doubt_all();
-    core.set_state(SessionState::Reconnecting);
-    core.set_offline(true);
-    live.close();
-    core.falls.send_replace(falls);
+    let has_fallen_before = *core.falls.borrow() > 0;
+    core.forget_position(has_fallen_before).await;
+    live.fall(core, &format!("its update stream: {why}"));
 }
 
 /// Gives the session the state of the stream.
@@ -135,11 +147,7 @@ async fn recover(core: &Core, live: &Live, error: CallError, failures: u32) -> b
     if core.key_lost.is_cancelled() {
         return false;
     }
-    let pause = match failures {
-        1 => Duration::ZERO,
-        n => (PAUSE * 2_u32.saturating_pow(n - 2)).min(MAX_PAUSE),
-    };
-    let pause = pause.max(core.blocked_for().unwrap_or_default());
+    let pause = pause(core.id.number(), failures).max(core.blocked_for().unwrap_or_default());
     core.set_state(SessionState::Reconnecting);
     warn!(session = %core.id, %error, ?pause, "the update stream broke");
     tokio::select! {
@@ -147,21 +155,21 @@ async fn recover(core: &Core, live: &Live, error: CallError, failures: u32) -> b
         () = live.closing() => return true,
     }
     match live.connection.identify(core.settings.connect_timeout).await {
-        Ok(_) if !live.is_closing() => core.works(),
+        Ok(_) if !live.is_closing() => core.identified(),
         Ok(_) => {}
         Err(error) => core.notice(&error),
     }
     !core.key_lost.is_cancelled()
 }
 
-fn forward(core: &Core, event: Arc<Event>) {
-    if event.is_own() {
-        return;
-    }
-    Counts::add(&core.counts.events_seen);
-    if !core.forward(event) {
-        Counts::add(&core.counts.events_dropped);
-        warn!(session = %core.id, "handlers are too slow: an event was dropped");
+/// The pause after so many failures in a row, from 1 on.
+fn pause(session: u64, failures: u32) -> Duration {
+    match failures {
+        0 | 1 => Duration::ZERO,
+        n => {
+            let doubled = PAUSE.saturating_mul(2_u32.saturating_pow(n - 2));
+            health::spread(session, doubled.min(MAX_PAUSE))
+        }
     }
 }
 
@@ -170,7 +178,7 @@ fn forward(core: &Core, event: Arc<Event>) {
 pub(super) async fn dispatch(
     core: Arc<Core>,
     mut events: mpsc::Receiver<Arc<Event>>,
-    mut joining: mpsc::UnboundedReceiver<Joining>,
+    mut joining: Joins,
 ) {
     // What is handled is written after this.
     let _settled = core.settled.clone().drop_guard();
@@ -190,5 +198,22 @@ pub(super) async fn dispatch(
             _ = steps.changed() => core.reached(handled),
             () = core.events_over.cancelled() => break,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_breaks_again_is_waited_for_longer_and_apart_from_others() {
+        let whole: Vec<_> = (1..=8).map(|failures| pause(0, failures).as_secs()).collect();
+        assert_eq!(whole, [0, 2, 4, 8, 16, 16, 16, 16]);
+        assert_eq!(pause(7, u32::MAX), pause(7, 5), "for ever");
+        let mut all: Vec<_> = (0..64).map(|session| pause(session, 5)).collect();
+        assert!(all.iter().all(|pause| (16.0..=20.0).contains(&pause.as_secs_f64())), "{all:?}");
+        all.sort();
+        all.dedup();
+        assert!(all.len() > 32, "{}", all.len());
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::backend::{Backend, EVENTS_KEPT, FactId, Fence, Kinds, OperationRow, Writes};
+use super::backend::{Backend, EVENTS_KEPT, EventRow, FactId, Fence, Kinds, OperationRow, Writes};
 use super::{StoreError, lock, sqlite};
 
 const ALL: Kinds = 0..=u8::MAX;
@@ -27,9 +27,22 @@ fn facts(changes: &[(FactId, Option<&str>)]) -> Writes {
     Writes { facts, ..Writes::default() }
 }
 
-fn events(ids: impl IntoIterator<Item = i64>) -> Writes {
-    let events = ids.into_iter().map(|id| (id, bytes(&id.to_string()))).collect();
+/// An event that says its number.
+fn event(id: i64) -> EventRow {
+    EventRow { id, stays: false, value: bytes(&id.to_string()) }
+}
+
+/// One that stays.
+fn line(id: i64) -> EventRow {
+    EventRow { stays: true, ..event(id) }
+}
+
+fn log(events: Vec<EventRow>) -> Writes {
     Writes { events, ..Writes::default() }
+}
+
+fn events(ids: impl IntoIterator<Item = i64>) -> Writes {
+    log(ids.into_iter().map(event).collect())
 }
 
 fn ended(id: i64, outcome: Option<&str>) -> Writes {
@@ -71,7 +84,8 @@ async fn conforms<B: Backend>(directory: &Path, open: impl Fn(&Path) -> B, close
     assert!(next.epoch > dead.epoch, "epochs outlive the process");
     assert_eq!(backend.load("dead", ALL).await.unwrap(), [(fact(1, 0), bytes("left"))]);
     assert_eq!(backend.claim(&next).await.unwrap(), [waiting(7, "left")]);
-    assert_eq!(backend.events("dead").await.unwrap(), [(1, bytes("1"))]);
+    assert_eq!(backend.events("dead").await.unwrap(), [event(1)]);
+    assert_eq!(backend.last_event("dead").await.unwrap(), Some(1), "whoever is next counts on");
     assert!(backend.remove(&next).await.unwrap());
     assert_eq!(backend.names().await.unwrap(), ["a", "c"], "and nobody else's");
     assert_eq!(backend.operations("dead").await.unwrap(), []);
@@ -175,7 +189,7 @@ async fn queues_operations(backend: &impl Backend) {
     let there = backend.push(&first, 9, bytes("other"), events([99])).await.unwrap();
     assert_eq!(there, Some(waiting(9, "one")), "the one that is there");
     let logged = backend.events("a").await.unwrap();
-    assert!(!logged.iter().any(|(id, _)| *id == 99), "and nothing is changed");
+    assert!(!logged.contains(&event(99)), "and nothing is changed");
     assert_eq!(backend.claim(&first).await.unwrap(), [], "whoever pushes has claimed");
     assert_eq!(backend.operation("a", -5).await.unwrap(), Some(waiting(-5, "two")));
     assert_eq!(backend.operation("b", -5).await.unwrap(), None, "of another session");
@@ -206,17 +220,33 @@ async fn queues_operations(backend: &impl Backend) {
 
 async fn logs_events(backend: &impl Backend) {
     let fence = acquire(backend, "log").await;
+    assert_eq!(backend.last_event("log").await.unwrap(), None, "it has none yet");
     backend.commit(&fence, events([5, -1])).await.unwrap();
-    let changed = Writes { events: vec![(5, bytes("changed"))], ..Writes::default() };
-    backend.commit(&fence, changed).await.unwrap();
-    let log = backend.events("log").await.unwrap();
-    assert_eq!(log, [(-1, bytes("-1")), (5, bytes("5"))], "by number, and never changed");
-    backend.commit(&fence, events(10..10 + EVENTS_KEPT as i64)).await.unwrap();
-    let log = backend.events("log").await.unwrap();
-    assert_eq!((log.len(), log[0].0), (EVENTS_KEPT, 10), "the oldest are forgotten");
+    let changed = EventRow { value: bytes("changed"), ..event(5) };
+    backend.commit(&fence, log(vec![changed])).await.unwrap();
+    let there = backend.events("log").await.unwrap();
+    assert_eq!(there, [event(-1), event(5)], "by number, and never changed");
+    assert_eq!(backend.last_event("log").await.unwrap(), Some(5));
+
+    backend.commit(&fence, log(vec![line(6), line(7)])).await.unwrap();
+    backend.commit(&fence, events(8..=5 + EVENTS_KEPT)).await.unwrap();
+    let there = backend.events("log").await.unwrap();
+    assert_eq!(there[..4], [line(6), line(7), event(8), event(9)], "what is too old is forgotten");
+    assert_eq!(there.len() as i64, EVENTS_KEPT);
+    let last = 8 + EVENTS_KEPT;
+    backend.commit(&fence, log(vec![line(last)])).await.unwrap();
+    let there = backend.events("log").await.unwrap();
+    assert_eq!(there[..3], [line(6), line(7), event(9)], "but not what stays");
+    // However little of the rest is left.
+    let last = last + 2 * EVENTS_KEPT;
+    backend.commit(&fence, events([last])).await.unwrap();
+    let there = backend.events("log").await.unwrap();
+    assert_eq!(there, [line(6), line(7), line(8 + EVENTS_KEPT), event(last)]);
+    assert_eq!(backend.last_event("log").await.unwrap(), Some(last));
     assert_eq!(backend.events("a").await.unwrap().len(), 3, "and nobody else's");
     assert!(!backend.remove(&fence).await.unwrap(), "it had no facts");
     assert_eq!(backend.events("log").await.unwrap(), []);
+    assert_eq!(backend.last_event("log").await.unwrap(), None);
     backend.release(&fence);
 }
 
@@ -226,7 +256,7 @@ async fn commits_all_or_nothing(backend: &impl Backend) {
     let all = || Writes {
         facts: vec![(fact(1, 0), Some(bytes("reached")))],
         operations: vec![(1, Some(bytes("done")))],
-        events: vec![(1, bytes("so it was"))],
+        events: vec![event(1)],
     };
     let stale = Fence { epoch: fence.epoch - 1, ..fence.clone() };
     refused(backend.commit(&stale, all()).await);
@@ -237,7 +267,7 @@ async fn commits_all_or_nothing(backend: &impl Backend) {
     assert_eq!(backend.load("all", ALL).await.unwrap(), [(fact(1, 0), bytes("reached"))]);
     let done = OperationRow { outcome: Some(bytes("done")), ..waiting(1, "one") };
     assert_eq!(backend.operations("all").await.unwrap(), [done]);
-    assert_eq!(backend.events("all").await.unwrap(), [(1, bytes("so it was"))]);
+    assert_eq!(backend.events("all").await.unwrap(), [event(1)]);
     assert!(backend.remove(&fence).await.unwrap());
     backend.release(&fence);
 }

@@ -88,6 +88,11 @@ impl StoredEvent {
         Self { at: line.at, what: Happened::Exported(line) }
     }
 
+    /// Whether it is kept for as long as its session is: who exported what is asked after years.
+    pub(super) fn stays(&self) -> bool {
+        matches!(self.what, Happened::Exported(_))
+    }
+
     /// As it is written; lines of the audit were written by themselves once.
     pub(crate) fn parse(value: &[u8]) -> Option<Self> {
         parse(value).or_else(|| parse(value).map(Self::exported))
@@ -101,6 +106,9 @@ pub(super) fn now() -> SystemTime {
 
 #[cfg(test)]
 mod tests {
+    use grammers_session::SessionData;
+
+    use super::super::{Batch, Secret, Store};
     use super::*;
 
     #[test]
@@ -111,5 +119,28 @@ mod tests {
             assert_eq!(StoredEvent::parse(&written.unwrap()), Some(exported.clone()));
         }
         assert_eq!(StoredEvent::parse(b"{}"), None);
+    }
+
+    #[tokio::test]
+    async fn events_are_in_the_order_in_which_they_were_written_whatever_the_clock_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let secret = Secret::passphrase("a few words".to_owned()).unwrap();
+        let store = Store::open(directory.path(), secret).await.unwrap();
+        store.add("a0", &SessionData::default(), 12345).await.unwrap();
+        let year = Duration::from_secs(365 * 24 * 3600);
+        let lost = |years: u32| StoredEvent {
+            at: SystemTime::UNIX_EPOCH + years * year,
+            what: Happened::KeyLost { name: years.to_string() },
+        };
+        let all = [90, 56, 0, 55].map(lost);
+        // Each pair under a lease of its own.
+        for pair in all.chunks(2) {
+            let lease = store.lease("a0").await.unwrap();
+            for event in pair {
+                lease.commit(&Batch::new(Vec::new(), vec![event.clone()])).await.unwrap();
+            }
+        }
+        assert_eq!(store.events("a0").await.unwrap(), all);
+        store.close().await.unwrap();
     }
 }

@@ -50,7 +50,7 @@ pub(crate) enum Entry {
     Checkpoint(i64),
     /// What became of a message, by the number of its key.
     Sent(i64),
-    /// What happened, by when. Not a fact, but a row of the log: sealed for this place, where it was a fact once.
+    /// What happened, by its number. Not a fact, but a row of the log: sealed for this place, where it was a fact once.
     Event(i64),
     /// An operation that is kept, by the number of its key. A row of the queue, as is the next.
     Operation(i64),

@@ -7,13 +7,15 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use dashmap::DashSet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::backend::{Backend, EventRow, Fence, Leases, OperationRow, Queue, State, Writes};
+use super::backend::{
+    Backend, EventRow, Events, Fence, Leases, OperationRow, Queue, State, Writes,
+};
 use super::facts::written;
 use super::operations::{Ended, Found, KeptOperation};
 use super::{Entry, Fact, Happened, Store, StoreError, StoredEvent, damaged, number_of};
@@ -97,8 +99,13 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(super) fn new(store: Store, fence: Fence, name: Name) -> Self {
-        Self { store, fence, last_event: AtomicI64::new(i64::MIN), _name: name }
+    /// That of whoever has acquired a session. Nobody else writes events of it, so it counts on by itself.
+    pub(super) async fn begin(store: Store, fence: Fence, name: Name) -> Result<Self, StoreError> {
+        // Made first: where the rest fails, it is given back.
+        let lease = Self { store, fence, last_event: AtomicI64::new(0), _name: name };
+        let last = lease.store.0.backend.last_event(lease.name()).await?;
+        lease.last_event.store(last.unwrap_or(0), Ordering::Relaxed);
+        Ok(lease)
     }
 
     /// Whose it is.
@@ -157,6 +164,13 @@ impl Lease {
         rows.iter().map(|row| self.found(row).map(|found| found.kept)).collect()
     }
 
+    /// What has not ended, in its order, whoever does it.
+    pub(crate) async fn waiting(&self) -> Result<Vec<KeptOperation>, StoreError> {
+        let rows = self.store.0.backend.operations(self.name()).await?;
+        let waiting = rows.iter().filter(|row| row.outcome.is_none());
+        waiting.map(|row| self.found(row).map(|found| found.kept)).collect()
+    }
+
     /// Forgets what nobody asks for any more.
     pub(crate) async fn prune(&self) -> Result<(), StoreError> {
         let backend = &self.store.0.backend;
@@ -190,18 +204,11 @@ impl Lease {
         }
     }
 
-    /// Numbered by when, and of two at one time the later is the higher.
+    /// Numbered one after the other, over all leases: clocks may be put back.
     fn row(&self, event: &StoredEvent) -> EventRow {
-        let since = event.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let nanos = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
-        let next = |last: i64| nanos.max(last.saturating_add(1));
-        let counted = self
-            .last_event
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
-        // It always has a next one.
-        let (Ok(last) | Err(last)) = counted;
-        let id = next(last);
-        (id, self.seal(Entry::Event(id), event))
+        // There are numbers for every nanosecond of three centuries.
+        let id = self.last_event.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        EventRow { id, stays: event.stays(), value: self.seal(Entry::Event(id), event) }
     }
 }
 

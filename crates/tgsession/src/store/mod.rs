@@ -8,6 +8,10 @@
 //! was put back cannot be noticed.
 //!
 //! Whoever uses a session has its [`lease`], and writes through that.
+//!
+//! The store has two tasks that are in no session's table, as they are no session's: the writer of the database, which
+//! ends with the last clone of the store or when it is closed, and is waited for then; and the giving out of a lease,
+//! which is as long as two reads, goes on where its caller is gone, and gives the lease back at once then.
 
 mod audit;
 mod backend;
@@ -31,7 +35,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use audit::AuditLine;
-use backend::{Change, Events, FactId, Leases, Queue, State};
+use backend::{Change, EventRow, Events, FactId, Leases, Queue, State};
 pub(crate) use book::Book;
 pub use error::{OpenError, SecretError, StoreError};
 pub use events::{Happened, StoredEvent};
@@ -184,7 +188,10 @@ impl Store {
         // To its end, whoever waits for it: an epoch that nobody was told of would be given back by nobody.
         let asked = tokio::spawn(async move {
             let fence = store.0.backend.acquire(&session).await?;
-            Ok::<_, StoreError>(fence.map(|fence| Lease::new(store, fence, taken)))
+            match fence {
+                Some(fence) => Lease::begin(store, fence, taken).await.map(Some),
+                None => Ok(None),
+            }
         });
         asked.await.map_err(|_| StoreError::Closed)??.ok_or_else(in_use)
     }
@@ -224,8 +231,8 @@ impl Store {
         parse(&value).map(Some).ok_or_else(|| damaged(name, id))
     }
 
-    /// What a session exported, oldest first: a line for each export that was done, of those
-    /// [events](Self::events) that are kept.
+    /// What a session exported, oldest first: a line for each export that was done. They are kept for as long as the
+    /// session is.
     ///
     /// # Errors
     /// If there is none of this name, or what there is cannot be read or was changed by something else.
@@ -241,7 +248,8 @@ impl Store {
     }
 
     /// What happened to a session, oldest first: what was exported, lost keys, restrictions, flood waits of a minute
-    /// and more, quotas that were used up, and operations that were kept. The last 10,000 are kept.
+    /// and more, quotas that were used up, and operations that were kept. In the order in which it was written down,
+    /// whatever the clock said. What is behind the last 10,000 is forgotten, except for what was exported.
     ///
     /// # Errors
     /// If there is none of this name, or what there is cannot be read or was changed by something else.
@@ -250,9 +258,9 @@ impl Store {
     /// It changes nothing.
     pub async fn events(&self, name: &str) -> Result<Vec<StoredEvent>, StoreError> {
         self.require(name).await?;
-        let event = |(id, sealed): (i64, Vec<u8>)| {
-            let of = Entry::Event(id).into();
-            let value = self.unseal(name, of, &sealed)?;
+        let event = |row: EventRow| {
+            let of = Entry::Event(row.id).into();
+            let value = self.unseal(name, of, &row.value)?;
             StoredEvent::parse(&value).ok_or_else(|| damaged(name, of))
         };
         self.0.backend.events(name).await?.into_iter().map(event).collect()

@@ -86,10 +86,34 @@ impl Secret {
     }
 }
 
-#[cfg(all(test, feature = "keyring"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_variable_gives_its_words_and_one_that_is_not_set_is_named() {
+        let words = std::env::var("PATH").unwrap();
+        assert_eq!(Secret::from_env("PATH").unwrap().bytes(), words.trim().as_bytes());
+        let error = Secret::from_env("TGSESSION_NOBODY_SETS_THIS").unwrap_err();
+        assert!(matches!(error, SecretError::NotSet(_)), "{error:?}");
+        assert!(error.to_string().contains("TGSESSION_NOBODY_SETS_THIS"), "{error}");
+    }
+
+    #[test]
+    fn a_file_gives_its_words_without_the_space_around_them_and_what_is_wrong_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        let error = Secret::from_file(&path).unwrap_err();
+        assert!(matches!(&error, SecretError::Io { path: named, .. } if *named == path), "{error}");
+        fs::write(&path, " \n a few words\n").unwrap();
+        assert_eq!(Secret::from_file(&path).unwrap().bytes(), b"a few words");
+        fs::write(&path, " \n").unwrap();
+        assert!(matches!(Secret::from_file(&path), Err(SecretError::Empty)));
+        fs::write(&path, b"\xff\xfe").unwrap();
+        assert!(matches!(Secret::from_file(&path), Err(SecretError::Io { .. })));
+    }
+
+    #[cfg(feature = "keyring")]
     #[test]
     fn a_keyring_without_the_secret_says_how_to_put_one_there() {
         keyring::set_default_credential_builder(keyring::mock::default_credential_builder());

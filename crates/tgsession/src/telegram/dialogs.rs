@@ -3,6 +3,9 @@
 //! Asked for with raw calls: the iterator of `grammers` panics over a dialog whose peer the answer does not have. What
 //! a server says is taken for what it is: a dialog counts once, one of a number that no peer has does not count, and
 //! the list ends where a page brings nothing new, or there have been more than anybody has.
+//!
+//! It goes by the dates of the newest messages, but for those that are pinned, which come first. So where all that is
+//! older than some time is known, it ends with the first page that has nothing newer.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,18 +28,25 @@ pub(crate) struct DialogList {
     /// The newest message of each chat, in the order of the list.
     tops: Vec<(PeerId, Top)>,
     known: HashSet<PeerId>,
-    /// Its end was reached.
+    /// All that is older than this is known.
+    since: Option<i32>,
+    /// Its end was reached, or all that is behind it is known.
     is_whole: bool,
+    /// What is behind it is known, and was not asked for.
+    is_cut: bool,
     /// What to ask for next.
     next: Option<f::messages::GetDialogs>,
 }
 
 impl DialogList {
-    pub(crate) fn begin() -> Self {
+    /// A list of what may be newer than this; of all if `None`.
+    pub(crate) fn begin(since: Option<i32>) -> Self {
         Self {
             tops: Vec::new(),
             known: HashSet::new(),
+            since,
             is_whole: false,
+            is_cut: false,
             next: Some(page(0, 0, None)),
         }
     }
@@ -46,9 +56,14 @@ impl DialogList {
         self.next.as_ref()
     }
 
-    /// Whether it has all dialogs: it was not cut, and no page ended it early.
+    /// Whether it has all dialogs that it should have: no page ended it early.
     pub(crate) fn is_whole(&self) -> bool {
         self.is_whole
+    }
+
+    /// Whether there are dialogs, of which nothing is missing, that it does not have.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     pub(crate) fn into_tops(self) -> Vec<(PeerId, Top)> {
@@ -78,11 +93,23 @@ impl DialogList {
                 self.tops.push((chat, Top { number, date }));
             }
         }
+        self.is_cut = !is_last && self.is_old(before, &slice.dialogs);
         // A page without dialogs is behind the last.
-        self.is_whole = is_last || slice.dialogs.is_empty();
-        let is_last = is_last || self.tops.len() == before || self.tops.len() >= MOST;
+        self.is_whole = is_last || self.is_cut || slice.dialogs.is_empty();
+        let is_last =
+            is_last || self.is_cut || self.tops.len() == before || self.tops.len() >= MOST;
         self.next = if is_last { None } else { self.behind(before, &peers) };
         peers
+    }
+
+    /// Whether all that comes behind a page is known: the page is, and it is not one of pinned dialogs alone. One without
+    /// a date says nothing, and the next page is asked for.
+    fn is_old(&self, page_begins: usize, dialogs: &[enums::Dialog]) -> bool {
+        let Some(since) = self.since else { return false };
+        let mut new = self.tops.iter().skip(page_begins);
+        let is_unpinned = |d: &enums::Dialog| matches!(d, enums::Dialog::Dialog(d) if !d.pinned);
+        new.all(|(_, top)| top.date.is_some_and(|date| date < since))
+            && dialogs.iter().any(is_unpinned)
     }
 
     /// What comes behind the last dialog of a page of which one can say where it stands.
@@ -210,13 +237,41 @@ mod tests {
 
     #[test]
     fn a_list_ends_where_a_page_brings_nothing_new() {
-        let mut list = DialogList::begin();
+        let mut list = DialogList::begin(None);
         assert_eq!(list.take(slice(&[(1, 10, 99), (2, 8, 90), (0, 7, 80), (1, 3, 9)])).len(), 3);
         // Of users without an access hash one cannot say where they stand.
         assert!(list.request().is_none());
         let told = |(chat, top): &(PeerId, Top)| (chat.bare_id(), top.number, top.date);
         let tops: Vec<_> = list.into_tops().iter().map(told).collect();
         assert_eq!(tops, [(Some(1), 10, Some(99)), (Some(2), 8, Some(90))]);
+    }
+
+    fn pinned(dialogs: enums::messages::Dialogs) -> enums::messages::Dialogs {
+        let enums::messages::Dialogs::Slice(mut slice) = dialogs else { panic!("it is a slice") };
+        let enums::Dialog::Dialog(first) = &mut slice.dialogs[0] else { panic!("it is a dialog") };
+        first.pinned = true;
+        slice.into()
+    }
+
+    #[test]
+    fn a_list_ends_with_the_first_page_that_has_nothing_newer() {
+        let ends = |since, page| {
+            let mut list = DialogList::begin(Some(since));
+            list.take(page);
+            assert_eq!(list.is_cut(), list.is_whole());
+            list.is_cut()
+        };
+        assert!(ends(100, slice(&[(1, 10, 99), (2, 8, 90)])));
+        assert!(!ends(99, slice(&[(1, 10, 99), (2, 8, 90)])), "one may be new");
+        assert!(ends(100, pinned(slice(&[(1, 10, 9), (2, 8, 90)]))));
+        assert!(!ends(100, pinned(slice(&[(1, 10, 9)]))), "those behind the pinned may be newer");
+        let mut list = DialogList::begin(Some(100));
+        let mut undated = slice(&[(1, 10, 99), (2, 8, 90)]);
+        if let enums::messages::Dialogs::Slice(slice) = &mut undated {
+            slice.messages.pop();
+        }
+        list.take(undated);
+        assert!(!list.is_cut(), "nobody knows how old it is");
     }
 
     #[test]
@@ -227,7 +282,7 @@ mod tests {
             bot: None,
             is_self: None,
         };
-        let mut list = DialogList::begin();
+        let mut list = DialogList::begin(None);
         list.take(slice(&[(1, 10, 99), (2, 8, 90)]));
         let next = list.behind(0, &[known(1), known(2)]).unwrap();
         assert_eq!((next.offset_date, next.offset_id, next.exclude_pinned), (90, 8, true));

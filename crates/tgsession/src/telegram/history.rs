@@ -19,7 +19,8 @@ use crate::store;
 /// Telegram's limit of one page.
 const PAGE: i32 = 100;
 
-/// Asks for the page of a hole that ends below this number; for the newest if there is none.
+/// Asks for the page of a hole that ends below this number; for the newest if there is none. The message before the hole
+/// is asked for too: where it comes, there is nothing more to ask for, whatever the numbers between belong to.
 pub(crate) fn page_below(
     chat: PeerRef,
     hole: &Hole,
@@ -32,7 +33,7 @@ pub(crate) fn page_below(
         add_offset: 0,
         limit: PAGE,
         max_id: 0,
-        min_id: hole.numbers.0.saturating_sub(1).max(0),
+        min_id: hole.numbers.0.saturating_sub(2).max(0),
         hash: 0,
     }
 }
@@ -56,8 +57,14 @@ impl Page {
         use enums::messages::Messages;
         let (messages, users, chats, is_all) = match answer {
             Messages::Messages(all) => (all.messages, all.users, all.chats, true),
-            Messages::Slice(slice) => (slice.messages, slice.users, slice.chats, false),
-            Messages::ChannelMessages(slice) => (slice.messages, slice.users, slice.chats, false),
+            Messages::Slice(slice) => {
+                let is_all = !slice.inexact && has_all(&slice.messages, slice.count);
+                (slice.messages, slice.users, slice.chats, is_all)
+            }
+            Messages::ChannelMessages(slice) => {
+                let is_all = !slice.inexact && has_all(&slice.messages, slice.count);
+                (slice.messages, slice.users, slice.chats, is_all)
+            }
             // Nothing was cached that may not have changed.
             Messages::NotModified(_) => (Vec::new(), Vec::new(), Vec::new(), true),
         };
@@ -68,6 +75,11 @@ impl Page {
 
     fn keep(&mut self, hole: &Hole, below: Option<i32>) {
         let (from, to) = hole.numbers;
+        let is_before = |message: &enums::Message| {
+            let number = message.id();
+            number > 0 && number < from && may_be_of(message, hole.chat)
+        };
+        self.is_last |= self.messages.iter().any(is_before);
         self.messages.retain(|message| {
             let number = message.id();
             let is_in_it = number > 0 && (from..=to).contains(&number);
@@ -150,6 +162,11 @@ impl Page {
     }
 }
 
+/// Whether these are as many as the chat has.
+fn has_all(messages: &[enums::Message], count: i32) -> bool {
+    usize::try_from(count).is_ok_and(|count| 0 < count && count <= messages.len())
+}
+
 /// Whether a message is of a chat, or the place of one that may have been.
 fn may_be_of(message: &enums::Message, chat: PeerId) -> bool {
     match message {
@@ -191,4 +208,45 @@ async fn through_a_stream(
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRIEND: i64 = 7;
+
+    fn place(user_id: i64, id: i32) -> enums::Message {
+        types::MessageEmpty { id, peer_id: Some(types::PeerUser { user_id }.into()) }.into()
+    }
+
+    /// A page of places, of a chat with so many messages.
+    fn page(places: &[(i64, i32)], count: i32, from: i32) -> Page {
+        let answer = types::messages::MessagesSlice {
+            inexact: false,
+            count,
+            next_rate: None,
+            offset_id_offset: None,
+            search_flood: None,
+            messages: places.iter().map(|(user, id)| place(*user, *id)).collect(),
+            topics: Vec::new(),
+            chats: Vec::new(),
+            users: Vec::new(),
+        };
+        let chat = PeerId::user(FRIEND).unwrap();
+        let hole = Hole { chat, numbers: (from, 30), since: None };
+        Page::of(answer.into(), &hole, Some(31))
+    }
+
+    #[test]
+    fn a_page_is_the_last_if_it_comes_to_what_is_known_or_has_all_there_is() {
+        let first = page(&[(FRIEND, 30), (FRIEND, 25)], 9, 21);
+        assert!(!first.is_last, "there may be more from 21 to 24");
+        assert_eq!((first.highest(), first.lowest()), (Some(30), Some(25)));
+        let known = page(&[(FRIEND, 30), (FRIEND, 25), (FRIEND, 20)], 9, 21);
+        assert!(known.is_last);
+        assert_eq!(known.lowest(), Some(25), "what is known is not of the hole");
+        assert!(page(&[(FRIEND, 30), (FRIEND, 25)], 2, 1).is_last);
+        assert!(!page(&[(FRIEND, 30), (FRIEND, 25), (8, 20)], 9, 21).is_last, "it is another's");
+    }
 }

@@ -21,6 +21,7 @@ pub use connection::Identity;
 pub(crate) use connection::{Connection, Credentials, Parts, Progress, identify};
 pub(crate) use dialogs::DialogList;
 pub use error::CallError;
+pub(crate) use error::is_frozen;
 pub(crate) use history::{Page, page_below};
 pub(crate) use inlet::{Inlet, Omen, is_knock};
 pub(crate) use mailbox::{Mailbox, new_message, weigh};

@@ -5,7 +5,7 @@
 //! The first is written before the first row. Whoever goes on after a crash cuts the part to the length of the
 //! checkpoint and reads from its place; so no row is lost, and none is there twice. At the end the part is synced,
 //! the checkpoint says that it is complete, and only then the part gets its name; last the audit is written and the
-//! checkpoint forgotten, in one step. A part that no checkpoint of this very export speaks of is left alone.
+//! checkpoint forgotten, in one step. Whoever finds a complete one does what is left of that, and asks nobody. A part that no checkpoint of this very export speaks of is left alone.
 //!
 //! That an export which is [kept](super::super::keep) is done is written in that last step too: without the checkpoint
 //! whoever did it again would find a file that is there, and nothing that says whose it is.
@@ -24,8 +24,8 @@ use super::super::keep::{File, Recipe, Written, done};
 use super::super::{Context, Failure, Stop, Terms, Work};
 use super::checkpoint::{Checkpoint, Export};
 use super::part::{self, Part};
-use super::{Cursor, Format, Slice, Source, audit_line, reserve, used};
-use crate::store::Fact;
+use super::{Cursor, Format, Slice, Source, audit_line, number_of, page, reserve, used};
+use crate::store::{AuditLine, Fact};
 use crate::telegram::CallError;
 
 /// How far apart checkpoints are.
@@ -48,6 +48,8 @@ pub struct ToFile<S: Source> {
     /// The key that it is kept under.
     key: Option<String>,
     writing: Option<Writing>,
+    /// What the audit has to say if it stops: what this submission has put into the part.
+    left: Option<AuditLine>,
 }
 
 /// An export that was written to a file.
@@ -93,15 +95,6 @@ struct Writing {
     broken: bool,
 }
 
-/// What there is to do.
-enum Begun {
-    Writing(Box<Writing>),
-    /// The part had got its name before the process was killed.
-    Named {
-        rows: u64,
-    },
-}
-
 impl Writing {
     fn new(of: Export, part: Part, buffer: Vec<u8>, rows: u64) -> Self {
         Self { of, part, buffer, rows, resumed_from: rows, saved: Instant::now(), broken: false }
@@ -137,22 +130,59 @@ impl Writing {
 impl<S: Source> ToFile<S> {
     pub(super) fn new(source: S, path: PathBuf, format: Format) -> Self {
         let described = source.described();
-        Self { source, format, path, described, key: None, writing: None }
+        Self { source, format, path, described, key: None, writing: None, left: None }
     }
 
     async fn run(&mut self, context: Context<'_>) -> Result<Exported, Stop> {
         let slice = Slice::begin();
+        if self.writing.is_none()
+            && let Some(exported) = self.complete(context).await?
+        {
+            return Ok(exported);
+        }
         let chat = self.source.open(context).await?;
         let mut writing = match self.writing.take() {
             Some(writing) => writing,
-            None => match self.begin(context, chat).await? {
-                Begun::Writing(writing) => *writing,
-                Begun::Named { rows } => return self.conclude(context, chat, rows, rows).await,
-            },
+            None => self.begin(context, chat).await?,
         };
         match self.read(context, chat, &slice, &mut writing).await {
-            Ok(()) => self.finish(context, chat, writing).await,
+            Ok(()) => self.finish(context, writing).await,
             Err(stop) => Err(self.stop(context, writing, stop).await),
+        }
+    }
+
+    /// What is left of an export that an earlier submission had read to its end: its name, and to say so. It was
+    /// allowed then, and nothing more is read: so nobody is asked, and no quota either. Where the name of the chat has
+    /// moved meanwhile, it is still the chat that was read, and the audit says which.
+    async fn complete(&mut self, context: Context<'_>) -> Result<Option<Exported>, Stop> {
+        self.path = std::path::absolute(&self.path)
+            .map_err(|source| Failure::File { path: self.path.clone(), source })?;
+        let earlier: Option<Checkpoint> = context.book.read(Export::entry(&self.path)).await?;
+        let is_it = |earlier: &Checkpoint| {
+            earlier.complete && earlier.of == self.export(context, earlier.of.chat)
+        };
+        let Some(Checkpoint { of, part: id, rows, bytes, .. }) = earlier.filter(is_it) else {
+            return Ok(None);
+        };
+        if !part::is_finished(self.path.clone(), id, bytes).await? {
+            let Some(part) = Part::go_on(self.path.clone(), id, bytes).await? else {
+                return Ok(None);
+            };
+            context.end();
+            part.finish_anew().await?;
+        }
+        context.end();
+        self.conclude(context, of.chat, rows, rows).await.map(Some)
+    }
+
+    /// This export, of this chat.
+    fn export(&self, context: Context<'_>, chat: i64) -> Export {
+        Export {
+            path: self.path.as_os_str().as_encoded_bytes().to_owned(),
+            by: context.user,
+            chat,
+            described: self.described.clone(),
+            format: self.format,
         }
     }
 
@@ -167,7 +197,7 @@ impl<S: Source> ToFile<S> {
         reserve(context, chat).await?;
         let before = writing.rows;
         loop {
-            let page = self.source.page(context, chat).await;
+            let page = page(&mut self.source, context, chat).await;
             // What comes after a page has come on.
             let came_on = writing.rows > before;
             let page = page.map_err(|stop| if came_on { stop.having_come_on() } else { stop })?;
@@ -179,9 +209,25 @@ impl<S: Source> ToFile<S> {
             }
             slice.end().map_err(Stop::having_come_on)?;
             if writing.is_due() {
-                writing.save(context, self.source.cursor(), false).await?;
+                self.save(context, writing, false).await?;
             }
         }
+    }
+
+    /// Writes what there is, and remembers that for the audit.
+    async fn save(
+        &mut self,
+        context: Context<'_>,
+        writing: &mut Writing,
+        complete: bool,
+    ) -> Result<(), Failure> {
+        writing.save(context, self.source.cursor(), complete).await?;
+        if writing.rows > writing.resumed_from {
+            let file = Some(self.path.display().to_string());
+            let line = audit_line(&self.source, context, writing.of.chat, writing.rows, file);
+            self.left = Some(line.stopped());
+        }
+        Ok(())
     }
 
     /// Keeps what was read: the process may end before the export goes on.
@@ -189,7 +235,7 @@ impl<S: Source> ToFile<S> {
         if writing.broken {
             return stop;
         }
-        match writing.save(context, self.source.cursor(), false).await {
+        match self.save(context, &mut writing, false).await {
             Ok(()) => self.writing = Some(writing),
             // Else it would read the same page again and again.
             Err(error) if matches!(stop, Stop::Pause { .. }) => return error.into(),
@@ -199,20 +245,12 @@ impl<S: Source> ToFile<S> {
     }
 
     /// Goes on where an earlier submission was, or begins.
-    async fn begin(&mut self, context: Context<'_>, chat: PeerRef) -> Result<Begun, Stop> {
-        self.path = std::path::absolute(&self.path)
-            .map_err(|source| Failure::File { path: self.path.clone(), source })?;
-        let of = Export {
-            path: self.path.as_os_str().as_encoded_bytes().to_owned(),
-            by: context.user,
-            chat: chat.id.bare_id_unchecked(),
-            described: self.described.clone(),
-            format: self.format,
-        };
+    async fn begin(&mut self, context: Context<'_>, chat: PeerRef) -> Result<Writing, Stop> {
+        let of = self.export(context, number_of(context, chat));
         if let Some(earlier) = self.earlier(context, &of).await?
-            && let Some(begun) = self.go_on(earlier).await?
+            && let Some(writing) = self.go_on(earlier).await?
         {
-            return Ok(begun);
+            return Ok(writing);
         }
         part::require_free(self.path.clone()).await?;
         let part = Part::begin(self.path.clone()).await?;
@@ -221,7 +259,7 @@ impl<S: Source> ToFile<S> {
         // Before the first row: a part that no checkpoint speaks of is nobody's.
         writing.save(context, Cursor::default(), false).await?;
         writing.buffer = self.format.header::<S::Row>();
-        Ok(Begun::Writing(Box::new(writing)))
+        Ok(writing)
     }
 
     /// How far an earlier submission has come. What another export began is not mixed with this one.
@@ -246,11 +284,8 @@ impl<S: Source> ToFile<S> {
     }
 
     /// `None` if what was begun is gone.
-    async fn go_on(&mut self, earlier: Checkpoint) -> Result<Option<Begun>, Failure> {
-        let Checkpoint { of, part: id, cursor, rows, bytes, complete } = earlier;
-        if complete && part::is_finished(self.path.clone(), id, bytes).await? {
-            return Ok(Some(Begun::Named { rows }));
-        }
+    async fn go_on(&mut self, earlier: Checkpoint) -> Result<Option<Writing>, Failure> {
+        let Checkpoint { of, part: id, cursor, rows, bytes, .. } = earlier;
         let (cursor, rows, bytes) = match self.source.is_resumable() {
             true => (cursor, rows, bytes),
             false => (Cursor::default(), 0, 0),
@@ -261,25 +296,27 @@ impl<S: Source> ToFile<S> {
         part::require_free(self.path.clone()).await?;
         self.source.go_on(cursor, rows);
         let buffer = if bytes == 0 { self.format.header::<S::Row>() } else { Vec::new() };
-        Ok(Some(Begun::Writing(Box::new(Writing::new(of, part, buffer, rows)))))
+        Ok(Some(Writing::new(of, part, buffer, rows)))
     }
 
     async fn finish(
         &mut self,
         context: Context<'_>,
-        chat: PeerRef,
         mut writing: Writing,
     ) -> Result<Exported, Stop> {
-        writing.save(context, self.source.cursor(), true).await?;
-        writing.part.finish().await?;
-        self.conclude(context, chat, writing.rows, writing.resumed_from).await
+        self.save(context, &mut writing, true).await?;
+        let Writing { of, part, rows, resumed_from, .. } = writing;
+        // Whoever cancels it from here on would find a file that is there, and an outcome that says it is not.
+        context.end();
+        part.finish().await?;
+        self.conclude(context, of.chat, rows, resumed_from).await
     }
 
     /// The file is there: what is left is to say so.
     async fn conclude(
-        &self,
+        &mut self,
         context: Context<'_>,
-        chat: PeerRef,
+        chat: i64,
         rows: u64,
         resumed_from: u64,
     ) -> Result<Exported, Stop> {
@@ -289,6 +326,7 @@ impl<S: Source> ToFile<S> {
         let exported = Exported { path: self.path.clone(), rows, resumed_from };
         let ended = self.key.as_deref().map(|key| (key, done::<Self>(&exported)));
         context.book.audit(line, facts, ended).await?;
+        self.left = None;
         Ok(exported)
     }
 }
@@ -319,6 +357,11 @@ impl<S: Source> Work for ToFile<S> {
 
     fn terms(&self) -> Terms {
         self.source.kind().terms()
+    }
+
+    /// One that is kept and goes on has its line at its end.
+    fn left(&self, goes_on: bool) -> Option<AuditLine> {
+        self.left.clone().filter(|_| !goes_on || self.key.is_none())
     }
 
     fn attempt<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<Exported, Stop>> {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use grammers_client::tl;
-use grammers_session::types::PeerRef;
+use grammers_session::types::{PeerKind, PeerRef};
 use serde::Serialize;
 use tl::enums;
 use tracing::warn;
@@ -13,7 +13,7 @@ use tracing::warn;
 use super::super::keep::{File, Recipe};
 use super::super::{Context, Kind, Stop, Terms, Work};
 use super::format::Cell;
-use super::{Cursor, Format, Page, Row, Source, ToFile, channel, read, unexpected};
+use super::{Cursor, Format, Page, Row, Source, ToFile, basic_group, channel, read, unexpected};
 use crate::limits::PacedCall;
 use crate::telegram::{CallError, Target};
 
@@ -21,7 +21,7 @@ use crate::telegram::{CallError, Target};
 const PAGE: i32 = 200;
 
 /// Reads who is in a group or channel, where the account is its creator or an admin: asked of Telegram in
-/// each attempt. Phone numbers are never read.
+/// each attempt that reads a page. Phone numbers are never read.
 #[derive(Debug)]
 pub struct ExportMembers {
     channel: Target,
@@ -29,6 +29,8 @@ pub struct ExportMembers {
     offset: i32,
     /// The list moves while it is read: nobody is told twice.
     seen: HashSet<i64>,
+    /// Telegram said that it may, and no page was read since.
+    may: bool,
     rows: Vec<Member>,
 }
 
@@ -56,7 +58,8 @@ impl Row for Member {
 impl ExportMembers {
     /// The members of this group or channel.
     pub fn of(channel: impl Into<Target>) -> Self {
-        Self { channel: channel.into(), offset: 0, seen: HashSet::new(), rows: Vec::new() }
+        let channel = channel.into();
+        Self { channel, offset: 0, seen: HashSet::new(), may: false, rows: Vec::new() }
     }
 
     /// Writes them to a file instead of keeping them.
@@ -70,6 +73,10 @@ impl ExportMembers {
         chat: PeerRef,
     ) -> Result<Page<Member>, Stop> {
         context.take(PacedCall::Members)?;
+        self.may = false;
+        if chat.id.kind() == PeerKind::Chat {
+            return Ok(self.all_of(basic_group::read(context, chat).await?));
+        }
         let request = tl::functions::channels::GetParticipants {
             channel: chat.into(),
             filter: enums::ChannelParticipantsFilter::ChannelParticipantsRecent,
@@ -91,34 +98,56 @@ impl ExportMembers {
     ) -> Page<Member> {
         let read = i32::try_from(page.participants.len()).unwrap_or(i32::MAX);
         self.offset = self.offset.saturating_add(read);
-        // Of users there are more: whoever invited or promoted somebody.
-        let mut users: HashMap<i64, Member> =
-            page.users.into_iter().filter_map(member).map(|m| (m.user, m)).collect();
-        let ids = page.participants.iter().filter_map(participant);
-        let new = ids.filter(|id| self.seen.insert(*id));
-        let rows = new.filter_map(|id| users.remove(&id)).collect();
+        let rows = self.new_of(page.participants.iter().filter_map(participant), page.users);
         if read == 0 && self.offset < page.count {
             // Of large groups it shows a part only.
             warn!(read = self.offset, of = page.count, "Telegram shows no more of the members");
         }
         Page { rows, is_last: read == 0 || self.offset >= page.count }
     }
+
+    /// A basic group, which has one page.
+    pub(crate) fn all_of(&mut self, group: tl::types::messages::ChatFull) -> Page<Member> {
+        let participants = basic_group::participants(&group);
+        let ids: Vec<_> = participants.iter().map(enums::ChatParticipant::user_id).collect();
+        let rows = self.new_of(ids.into_iter(), group.users);
+        Page { rows, is_last: true }
+    }
+
+    /// Those who were not told yet. Of users there are more: whoever invited or promoted somebody.
+    fn new_of(&mut self, ids: impl Iterator<Item = i64>, users: Vec<enums::User>) -> Vec<Member> {
+        let mut users: HashMap<i64, Member> =
+            users.into_iter().filter_map(member).map(|m| (m.user, m)).collect();
+        let new = ids.filter(|id| self.seen.insert(*id));
+        new.filter_map(|id| users.remove(&id)).collect()
+    }
 }
 
 async fn require_admin(context: Context<'_>, chat: PeerRef, channel: &Target) -> Result<(), Stop> {
-    let request = tl::functions::channels::GetParticipant {
-        channel: chat.into(),
-        participant: enums::InputPeer::PeerSelf,
+    context.take(PacedCall::Members)?;
+    let is_admin = match chat.id.kind() {
+        PeerKind::Chat => {
+            basic_group::is_admin(&basic_group::read(context, chat).await?, context.user)
+        }
+        _ => is_admin(context, chat).await?,
     };
-    let enums::channels::ChannelParticipant::Participant(me) =
-        context.client.invoke(&request).await.map_err(CallError::from)?;
-    match may_export(&me.participant) {
+    match is_admin {
         true => Ok(()),
         false => Err(CallError::Invalid(format!(
             "members are exported only where the account is creator or admin: in {channel} it is neither"
         ))
         .into()),
     }
+}
+
+async fn is_admin(context: Context<'_>, chat: PeerRef) -> Result<bool, Stop> {
+    let request = tl::functions::channels::GetParticipant {
+        channel: chat.into(),
+        participant: enums::InputPeer::PeerSelf,
+    };
+    let enums::channels::ChannelParticipant::Participant(me) =
+        context.client.invoke(&request).await.map_err(CallError::from)?;
+    Ok(may_export(&me.participant))
 }
 
 pub(crate) fn may_export(me: &enums::ChannelParticipant) -> bool {
@@ -164,7 +193,11 @@ impl Source for ExportMembers {
         async move {
             let named = self.channel.clone();
             let chat = channel(context, &mut self.channel).await?;
-            require_admin(context, chat, &named).await?;
+            // Once for the page that it waits for: with a pace of one call it would ask for ever.
+            if !self.may {
+                require_admin(context, chat, &named).await?;
+                self.may = true;
+            }
             Ok(chat)
         }
         .boxed()

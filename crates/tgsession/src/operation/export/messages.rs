@@ -3,28 +3,30 @@
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use grammers_client::tl;
-use grammers_session::types::PeerRef;
+use grammers_session::types::{PeerKind, PeerRef};
 use serde::Serialize;
 use tl::enums;
 
 use super::super::keep::{File, Recipe};
 use super::super::{Context, Kind, Stop, Terms, Work};
 use super::format::Cell;
-use super::{Cursor, Format, Page, Row, Source, ToFile, channel, read, unexpected, used};
+use super::{Cursor, Format, Page, Row, Source, ToFile, read, unexpected, used};
 use crate::limits::{PacedCall, Quota, Reserved};
 use crate::telegram::{CallError, Target};
 
 /// Telegram's limit of one page.
 const PAGE: u32 = 100;
 
-/// Reads what was said in a group or channel that the account is in, oldest first.
+/// Reads what was said in a chat that the account is in, oldest first: a channel, a group, or with one user.
 ///
 /// What a day allows ([`Quota::PostsRead`]) is for all exports of the account. One that is kept in memory fails where
 /// that is used up, and with it what it has read: give it a [`limit`](Self::limit), or write it to a
 /// [file](Self::to_file), which is gone on with the next day.
 #[derive(Debug)]
 pub struct ExportMessages {
-    channel: Target,
+    chat: Target,
+    /// The number of the account's user.
+    me: i64,
     limit: u64,
     /// How many were read.
     read: u64,
@@ -39,7 +41,7 @@ pub struct ExportMessages {
 pub struct Post {
     /// Its number in the chat.
     pub id: i32,
-    /// The number of the user who wrote it, if one did.
+    /// The number of the user who wrote it, if one did and Telegram says which.
     pub from: Option<i64>,
     /// When, in seconds since 1970.
     pub date: i32,
@@ -62,10 +64,10 @@ impl Row for Post {
 }
 
 impl ExportMessages {
-    /// The messages of this group or channel.
-    pub fn of(channel: impl Into<Target>) -> Self {
-        let channel = channel.into();
-        Self { channel, limit: u64::MAX, read: 0, last: 0, rows: Vec::new() }
+    /// The messages of this chat.
+    pub fn of(chat: impl Into<Target>) -> Self {
+        let chat = chat.into();
+        Self { chat, me: 0, limit: u64::MAX, read: 0, last: 0, rows: Vec::new() }
     }
 
     /// So many messages at most, the oldest ones.
@@ -75,9 +77,9 @@ impl ExportMessages {
         self
     }
 
-    /// The same as one before: of this group or channel, so many.
-    pub(crate) fn again(channel: Target, limit: u64) -> Self {
-        Self { limit, ..Self::of(channel) }
+    /// The same as one before: of this chat, so many.
+    pub(crate) fn again(chat: Target, limit: u64) -> Self {
+        Self { limit, ..Self::of(chat) }
     }
 
     /// Writes them to a file instead of keeping them.
@@ -108,7 +110,16 @@ impl ExportMessages {
         }
         context.take(PacedCall::History)?;
         let mut reserved = self.reserve(context, wanted).await?;
-        let history = history_after(context, chat, self.last, reserved.left()).await?;
+        let history = match history_after(context, chat, self.last, reserved.left()).await {
+            Ok(history) => history,
+            Err(stop) => {
+                // It may have been read where the answer was lost.
+                if !stop.is_answer() {
+                    reserved.spend(wanted);
+                }
+                return Err(stop);
+            }
+        };
         let page = self.move_behind(history, reserved.left());
         reserved.spend(page.rows.len() as u32);
         Ok(page)
@@ -126,7 +137,7 @@ impl ExportMessages {
             return Page { rows: Vec::new(), is_last: true };
         };
         self.last = last;
-        let rows: Vec<Post> = messages.into_iter().filter_map(post).collect();
+        let rows: Vec<Post> = messages.into_iter().filter_map(|m| post(m, self.me)).collect();
         self.read = self.read.saturating_add(rows.len() as u64);
         Page { rows, is_last: self.left() == 0 }
     }
@@ -166,23 +177,51 @@ async fn history_after(
         hash: 0,
     };
     let answer = context.client.invoke(&request).await.map_err(CallError::from)?;
+    if is_outside(&answer, chat) {
+        let refused = "messages are exported only from chats that the account is in: join it first";
+        return Err(CallError::Invalid(refused.to_owned()).into());
+    }
     History::of(answer).ok_or_else(|| unexpected("messages.getHistory").into())
 }
 
-/// A service message (somebody joined) is a row without a text; one that is deleted is none.
-fn post(message: enums::Message) -> Option<Post> {
-    let from = |peer| match peer {
-        Some(enums::Peer::User(user)) => Some(user.user_id),
-        _ => None,
+/// Whether the account is not in the chat. Telegram lets everybody read a public one.
+fn is_outside(answer: &enums::messages::Messages, of: PeerRef) -> bool {
+    let chats = match answer {
+        enums::messages::Messages::Messages(all) => &all.chats,
+        enums::messages::Messages::Slice(slice) => &slice.chats,
+        enums::messages::Messages::ChannelMessages(slice) => &slice.chats,
+        enums::messages::Messages::NotModified(_) => return false,
     };
+    let (kind, id) = (of.id.kind(), of.id.bare_id());
+    chats.iter().any(|chat| match chat {
+        enums::Chat::Channel(chat) => kind == PeerKind::Channel && Some(chat.id) == id && chat.left,
+        enums::Chat::Chat(chat) => kind == PeerKind::Chat && Some(chat.id) == id && chat.left,
+        _ => false,
+    })
+}
+
+/// A service message (somebody joined) is a row without a text; one that is deleted is none.
+fn post(message: enums::Message, me: i64) -> Option<Post> {
     match message {
         enums::Message::Message(m) => {
-            Some(Post { id: m.id, from: from(m.from_id), date: m.date, text: m.message })
+            let from = author(m.from_id, &m.peer_id, m.out, me);
+            Some(Post { id: m.id, from, date: m.date, text: m.message })
         }
         enums::Message::Service(m) => {
-            Some(Post { id: m.id, from: from(m.from_id), date: m.date, text: String::new() })
+            let from = author(m.from_id, &m.peer_id, m.out, me);
+            Some(Post { id: m.id, from, date: m.date, text: String::new() })
         }
         enums::Message::Empty(_) => None,
+    }
+}
+
+/// Who wrote a message. In a chat of two Telegram need not say it: whoever it went out from.
+fn author(from: Option<enums::Peer>, chat: &enums::Peer, out: bool, me: i64) -> Option<i64> {
+    match (from, chat) {
+        (Some(enums::Peer::User(user)), _) => Some(user.user_id),
+        (None, enums::Peer::User(_)) if out => Some(me),
+        (None, enums::Peer::User(with)) => Some(with.user_id),
+        _ => None,
     }
 }
 
@@ -199,13 +238,14 @@ impl Source for ExportMessages {
 
     fn described(&self) -> String {
         match self.limit {
-            u64::MAX => format!("messages of {}", self.channel),
-            limit => format!("{limit} messages of {}", self.channel),
+            u64::MAX => format!("messages of {}", self.chat),
+            limit => format!("{limit} messages of {}", self.chat),
         }
     }
 
     fn open<'a>(&'a mut self, context: Context<'a>) -> BoxFuture<'a, Result<PeerRef, Stop>> {
-        channel(context, &mut self.channel).boxed()
+        self.me = context.user;
+        async move { context.resolve(&mut self.chat).await }.boxed()
     }
 
     fn page<'a>(
@@ -225,7 +265,7 @@ impl Source for ExportMessages {
     }
 
     fn recipe(&self, file: File) -> Recipe {
-        Recipe::Messages { chat: (&self.channel).into(), limit: self.limit, file }
+        Recipe::Messages { chat: (&self.chat).into(), limit: self.limit, file }
     }
 
     fn is_resumable(&self) -> bool {

@@ -4,12 +4,14 @@
 //! after a failure or a pause goes on with the page that was not read. Each page takes a token of the account's
 //! pace, and every [`SLICE`] an export lets others have its permit.
 
+mod basic_group;
 mod checkpoint;
 mod file;
 mod format;
 mod members;
 mod messages;
 mod part;
+mod place;
 
 use std::time::Duration;
 
@@ -124,7 +126,7 @@ async fn read<S: Source>(
     reserve(context, chat).await?;
     let before = rows.len();
     loop {
-        let page = source.page(context, chat).await;
+        let page = page(source, context, chat).await;
         // What comes after a page has come on.
         let page =
             page.map_err(|stop| if rows.len() > before { stop.having_come_on() } else { stop })?;
@@ -134,7 +136,7 @@ async fn read<S: Source>(
         }
         slice.end().map_err(Stop::having_come_on)?;
     }
-    let line = audit_line(source, context, chat, rows.len() as u64, None);
+    let line = audit_line(source, context, number_of(context, chat), rows.len() as u64, None);
     context.book.audit(line, vec![used(context)], None).await?;
     Ok(std::mem::take(rows))
 }
@@ -142,11 +144,11 @@ async fn read<S: Source>(
 fn audit_line<S: Source>(
     source: &S,
     context: Context<'_>,
-    chat: PeerRef,
+    chat: i64,
     rows: u64,
     file: Option<String>,
 ) -> AuditLine {
-    AuditLine::now(context.user, source.what(), chat.id.bare_id_unchecked(), rows, file)
+    AuditLine::now(context.user, source.what(), chat, rows, file)
 }
 
 /// What the account has used of its day, to be written.
@@ -154,11 +156,16 @@ fn used(context: Context<'_>) -> Fact {
     Fact::used(&context.allowance.quotas.used())
 }
 
+/// The number of a chat; that of the account itself if it is the one that it has with itself.
+fn number_of(context: Context<'_>, chat: PeerRef) -> i64 {
+    chat.id.bare_id().unwrap_or(context.user)
+}
+
 /// The group or channel behind a target.
 async fn channel(context: Context<'_>, target: &mut Target) -> Result<PeerRef, Stop> {
     let name = target.to_string();
     let peer = context.resolve(target).await?;
-    if peer.id.kind() != PeerKind::Channel {
+    if peer.id.kind() == PeerKind::User {
         return Err(CallError::Invalid(format!("{name} is not a group or channel")).into());
     }
     Ok(peer)
@@ -166,7 +173,7 @@ async fn channel(context: Context<'_>, target: &mut Target) -> Result<PeerRef, S
 
 /// The chat counts as one of the day's, which is known before anything is read from it.
 async fn reserve(context: Context<'_>, chat: PeerRef) -> Result<(), Stop> {
-    let (quotas, chat) = (&context.allowance.quotas, chat.id.bare_id_unchecked());
+    let (quotas, chat) = (&context.allowance.quotas, number_of(context, chat));
     if quotas.reserve_chat(chat)?
         && let Err(error) = context.book.write(vec![used(context)]).await
     {
@@ -174,6 +181,22 @@ async fn reserve(context: Context<'_>, chat: PeerRef) -> Result<(), Stop> {
         return Err(error.into());
     }
     Ok(())
+}
+
+/// The next page. A chat of which Telegram gives none does not count as one of the day's.
+async fn page<S: Source>(
+    source: &mut S,
+    context: Context<'_>,
+    chat: PeerRef,
+) -> Result<Page<S::Row>, Stop> {
+    let page = source.page(context, chat).await;
+    let (quotas, chat) = (&context.allowance.quotas, number_of(context, chat));
+    match &page {
+        Ok(_) => quotas.read_chat(chat),
+        Err(stop) if stop.is_answer() => quotas.release_chat(chat),
+        Err(_) => {}
+    }
+    page
 }
 
 fn unexpected(method: &str) -> CallError {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::Failure;
+use super::place;
 use crate::store::private_file;
 
 /// How often, and how far apart, somebody else's lock is asked for: the work of an operation that was cancelled ends
@@ -124,14 +125,7 @@ impl Part {
     pub(super) async fn finish(self) -> Result<(), Failure> {
         let Self { file, path, target, .. } = self;
         blocking(target.clone(), move || {
-            match fs::hard_link(&path, &target) {
-                Ok(()) => {}
-                Err(error) if has_no_links(&error) => {
-                    must_be_free(&target)?;
-                    fs::rename(&path, &target)?;
-                }
-                Err(error) => return Err(error),
-            }
+            place::give_name(&path, &target)?;
             sync_directory(&target)?;
             remove_if_there(&path)?;
             // Its lock last.
@@ -140,11 +134,13 @@ impl Part {
         })
         .await
     }
-}
 
-/// Not every file system has links.
-fn has_no_links(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied)
+    /// The same, of one that an earlier process had completed, and may have been about to put there.
+    pub(super) async fn finish_anew(self) -> Result<(), Failure> {
+        let (path, target) = (self.path.clone(), self.target.clone());
+        blocking(target.clone(), move || place::forget_reservation(&path, &target)).await?;
+        self.finish().await
+    }
 }
 
 /// Opens a part and takes its lock. One that is the finished file under its other name loses that name only.
@@ -202,18 +198,7 @@ pub(super) async fn exists(target: &Path) -> Result<bool, Failure> {
 
 /// Fails if there is something under this name.
 pub(super) async fn require_free(target: PathBuf) -> Result<(), Failure> {
-    blocking(target.clone(), move || must_be_free(&target)).await
-}
-
-fn must_be_free(target: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(target) {
-        Ok(_) => Err(io::Error::new(
-            ErrorKind::AlreadyExists,
-            "there is such a file: remove it, or choose another name",
-        )),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
+    blocking(target.clone(), move || place::must_be_free(&target)).await
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {

@@ -11,8 +11,9 @@
 //! # When
 //!
 //! Somebody [doubts](super::doubts): there is a new line, or one that broke; a mailbox has jumped; the connection
-//! dropped something. Each new line is doubted at a time of its own within a minute, and there is one round a minute at
-//! most. A channel that alone is doubted is looked at alone. While the account must wait the census waits; what
+//! dropped something, or there was no room for a message because handlers are slow. Each new line is doubted at a time of its own within a minute, and there is one round a minute at
+//! most. The list is read up to the first page on which nothing is newer than the last time that nothing was missing: one
+//! page or two, of however many. A channel that alone is doubted is looked at alone. While the account must wait the census waits; what
 //! failed is looked at again after 1, 2, 4 minutes and so on up to 16, a chat by itself: it keeps no other waiting. Each call keeps to the account's pace for reading
 //! messages, and takes none of the day's quota: these are messages that the account was sent.
 //!
@@ -74,6 +75,8 @@ use crate::telegram::{CallError, DialogList};
 /// There is one round in this time at most; and this is the pause after one that failed, which doubles.
 const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(16 * 60);
+/// So many seconds before nothing was missing are looked at again: Telegram's clocks are several.
+const OVERLAP: i32 = 3600;
 
 /// Looks into doubts until the session ends.
 pub(super) async fn watch(core: Arc<Core>) {
@@ -160,7 +163,7 @@ async fn look_at_all(core: &Core, patience: &mut Patience) -> Result<Looked, Cal
     let jumps = core.seen.borrow().jumps();
     let tl::enums::updates::State::State(now) = ask(core, &f::updates::GetState {}).await?;
     let list = list(core).await?;
-    let (is_whole, tops) = (list.is_whole(), list.into_tops());
+    let (is_whole, is_cut, tops) = (list.is_whole(), list.is_cut(), list.into_tops());
     if !core.seen.borrow().holes(&tops).is_empty() {
         sleep(SETTLE).await;
     }
@@ -173,16 +176,21 @@ async fn look_at_all(core: &Core, patience: &mut Patience) -> Result<Looked, Cal
         let hole = core.seen.borrow().hole(hole.chat, Some(top));
         if let Some(hole) = hole {
             patience.fill(core, hole, &mut looked).await?;
-            // The list has brought all the peers that it has.
-            if looked.unknown.pop().is_some() {
+            // A list that is not cut has brought all the peers that there are.
+            if !is_cut && looked.unknown.pop().is_some() {
                 recovery::give_up_all(core, &hole).await;
             }
         }
     }
-    core.learn(|seen| match is_whole && looked.failed.is_empty() {
+    if !looked.unknown.is_empty() {
+        // The next is not cut: it finds that it lacks a peer before it begins.
+        core.doubt_all();
+    }
+    let all_looked = looked.failed.is_empty() && looked.unknown.is_empty();
+    core.learn(|seen| match is_whole && all_looked {
         true => seen.complete(now.date, jumps).into(),
         false => {
-            let at = looked.failed.is_empty().then_some(now.date);
+            let at = all_looked.then_some(now.date);
             let chats = tops.iter().map(|(chat, _)| *chat).filter(|chat| looked.has(*chat));
             seen.complete_of(chats, at, jumps).into()
         }
@@ -219,9 +227,21 @@ async fn look_at(
     Ok(looked)
 }
 
-/// The newest message of each chat. The session knows their peers from then on.
+/// From when on something may be new; `None` where a chat must be read of which only the list knows how to ask for it,
+/// however old it is.
+async fn since(core: &Core) -> Option<i32> {
+    let torn: Vec<PeerId> = core.seen.borrow().torn().collect();
+    for chat in torn {
+        // It is in memory.
+        core.credentials.session.peer_ref(chat).await.ok().flatten()?;
+    }
+    let whole = core.seen.borrow().whole();
+    whole.complete_at?.checked_sub(OVERLAP)
+}
+
+/// The newest message of each chat in which something may be new. The session knows their peers from then on.
 async fn list(core: &Core) -> Result<DialogList, CallError> {
-    let mut list = DialogList::begin();
+    let mut list = DialogList::begin(since(core).await);
     while let Some(request) = list.request() {
         let answer = ask(core, request).await?;
         let peers = list.take(answer);

@@ -44,7 +44,7 @@ pub(crate) struct Writes {
 pub(crate) trait Backend: Leases + State + Queue + Events {
     /// Makes all changes or none. Once it returns, they outlive the process.
     ///
-    /// An operation that has ended before stays as it ended. An event whose number is there stays as it was, and of
-    /// more than [`EVENTS_KEPT`] of a session the oldest are forgotten.
+    /// An operation that has ended before stays as it ended. An event whose number is there stays as it was; those
+    /// that are [`EVENTS_KEPT`] numbers or more behind the last are forgotten, unless they [stay](EventRow::stays).
     fn commit(&self, fence: &Fence, writes: Writes) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -47,10 +47,13 @@ const MIGRATIONS: [&str; 2] = [
     CREATE TABLE event (
         session TEXT NOT NULL,
         id INTEGER NOT NULL,
+        stays INTEGER NOT NULL,
         value BLOB NOT NULL,
         PRIMARY KEY (session, id)
     ) STRICT, WITHOUT ROWID;
-    INSERT INTO event (session, id, value) SELECT session, id, value FROM fact WHERE kind = 34;
+    CREATE INDEX passing_event ON event (session, id) WHERE stays = 0;
+    INSERT INTO event (session, id, stays, value)
+        SELECT session, id, 1, value FROM fact WHERE kind = 34;
     DELETE FROM fact WHERE kind = 34;
     ALTER TABLE fact ADD COLUMN written INTEGER NOT NULL DEFAULT 0;
     UPDATE fact SET written = unixepoch() * 1000;
