@@ -2,6 +2,7 @@
 //!
 //! Time is paused: the thirty seconds pass at once.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,21 @@ fn assert_timed_out(error: &AcquireError, class: &str, begin: Instant) {
     assert!(!timed_out.holders.is_empty(), "{error}");
     assert!(timed_out.holders.iter().all(|h| h.lock.class.name() == class), "{error}");
     assert!(begin.elapsed() >= LIMIT && begin.elapsed() < LIMIT * 2, "{:?}", begin.elapsed());
+}
+
+/// A manager in whose queues operations wait for longer than for a lock, and for less than a send takes.
+fn patient() -> Manager {
+    Manager::builder().queue_wait(Duration::from_secs(45)).build().unwrap()
+}
+
+/// Asserts that the operation got no permit for as long as the queue lets it wait, over the time-out of one wait.
+async fn assert_expired<T: Debug>(outcome: &Outcome<T>, manager: &Manager, begin: Instant) {
+    let is_expired =
+        matches!(outcome, Outcome::ExpiredInQueue { waited } if waited.as_secs() == 45);
+    assert!(is_expired, "{outcome:?}");
+    assert_eq!(begin.elapsed().as_secs(), 45);
+    let metrics = manager.metrics().await.unwrap();
+    assert_eq!((metrics.expired, metrics.lock_timeouts), (1, 2), "after 30 s and at the end");
 }
 
 /// Asserts that another session does its work at once.
@@ -72,7 +88,7 @@ async fn the_metrics() {
 
 #[tokio::test(start_paused = true)]
 async fn the_scrape_permits() {
-    let stage = Stage::new(7).await;
+    let stage = Stage::with(7, patient()).await;
     stage.telegram.inject(Fault::silence().on(Method::GET_HISTORY).times(5));
     let export =
         |i: usize| stage.manager.submit(stage.sessions[i], ExportMessages::of("room")).unwrap();
@@ -80,7 +96,7 @@ async fn the_scrape_permits() {
     soon(stage.telegram.called(Method::GET_HISTORY, 5)).await;
     let (waiting, begin) = (export(5), Instant::now());
     assert_goes_on(&stage.manager, stage.sessions[6]).await;
-    assert_timed_out(&lock_error(soon(waiting).await), "manager.scrapes", begin);
+    assert_expired(&soon(waiting).await, &stage.manager, begin).await;
     drop(holding);
     assert!(soon(export(5)).await.is_done());
     assert_all_given_back(stage).await;
@@ -88,7 +104,7 @@ async fn the_scrape_permits() {
 
 #[tokio::test(start_paused = true)]
 async fn the_operation_permits() {
-    let stage = Stage::new(5).await;
+    let stage = Stage::with(5, patient()).await;
     stage.telegram.inject(Fault::silence().on(Method::SEND_MESSAGE).times(3));
     let send =
         |i: usize| stage.manager.submit(stage.sessions[i], Send::new("friend", "x")).unwrap();
@@ -97,7 +113,7 @@ async fn the_operation_permits() {
     let (waiting, begin) = (send(3), Instant::now());
     let other = stage.manager.submit(stage.sessions[4], ExportMessages::of("room")).unwrap();
     assert!(soon(other).await.is_done());
-    assert_timed_out(&lock_error(soon(waiting).await), "manager.operations", begin);
+    assert_expired(&soon(waiting).await, &stage.manager, begin).await;
     drop(holding);
     assert!(soon(send(3)).await.is_done());
     assert_all_given_back(stage).await;
@@ -203,7 +219,7 @@ async fn an_inversion_planted_in_the_manager_is_reported_with_both_locks_and_bot
     assert!(report.starts_with("lock order violation: this can deadlock"), "{report}");
     assert!(report.contains("wanted: manager.tasks (level 1), exclusive, at "), "{report}");
     assert!(report.contains("held: manager.operations (level 2), 1 permit, at "), "{report}");
-    for place in ["manager/tasks.rs:", "session/admission.rs:"] {
+    for place in ["manager/tasks.rs:", "session/permits.rs:"] {
         assert!(report.contains(place), "{place} is missing: {report}");
     }
     assert_all_given_back(stage).await;

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tgsession::{
-    CallError, Custom, ExportMessages, Failure, Manager, Outcome, Send, SessionState, SubmitError,
+    CallError, Custom, ExportMessages, Failure, Manager, Monitor, Outcome, Send, SessionState,
+    SubmitError,
 };
 use tgtest::{Fault, Method};
+use tokio::sync::Notify;
 use tokio::time::Instant;
-use workspace_tests::{POSTS, Stage, call_error, eventually as soon};
+use workspace_tests::{POSTS, Stage, asks, call_error, eventually as soon};
 
 #[tokio::test(start_paused = true)]
 async fn an_export_goes_on_where_a_lost_answer_stopped_it() {
@@ -123,6 +125,65 @@ async fn an_error_with_the_code_of_a_flood_but_no_time_is_a_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_frozen_account_does_nothing_and_one_that_is_restricted_sends_nothing() {
+    let stage = Stage::new(2).await;
+    let session = stage.sessions[0];
+    let send = || stage.manager.submit(session, Send::new("friend", "x")).unwrap();
+    let calls = || stage.calls(&[Method::GET_HISTORY, Method::SEND_MESSAGE, Method::GET_DIALOGS]);
+    for (code, name, is_frozen) in [
+        (400, "PEER_FLOOD", false),
+        (420, "FROZEN_METHOD_INVALID", true),
+        (400, "FROZEN_PARTICIPANT_MISSING", true),
+    ] {
+        let refuse = Fault::rpc_error(code, name).on(Method::SEND_MESSAGE);
+        stage.telegram.inject(refuse.by(stage.id(0)));
+        for _ in 0..2 {
+            let error = call_error(soon(send()).await);
+            assert!(matches!(&error, CallError::Restricted { name: said } if said == name));
+        }
+        let before = calls();
+        let export = stage.manager.submit(session, ExportMessages::of("room").limit(10)).unwrap();
+        let listen = stage.manager.submit(session, Monitor::new(|_| async { Ok(()) })).unwrap();
+        let own = stage.manager.submit(session, asks()).unwrap();
+        let (export, listen, own) = soon(async { tokio::join!(export, listen, own) }).await;
+        let done = [export.is_done(), listen.is_done(), own.is_done()];
+        assert_eq!(done, [!is_frozen; 3], "{name}: {export:?} {listen:?} {own:?}");
+        if is_frozen {
+            assert!(matches!(call_error(export), CallError::Restricted { .. }));
+            assert_eq!(calls(), before, "Telegram is not asked");
+        }
+        let other = stage.manager.submit(stage.sessions[1], Send::new("friend", "y")).unwrap();
+        assert!(soon(other).await.is_done(), "another account may");
+        assert!(stage.manager.clear_restriction(session).unwrap());
+        assert!(soon(send()).await.is_done());
+    }
+    stage.assert_idle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_account_stays_frozen_whatever_else_is_said_of_it() {
+    let stage = Stage::new(1).await;
+    let go = Arc::new(Notify::new());
+    let gate = Arc::clone(&go);
+    let late = Custom::new(move |_| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.notified().await;
+            Err::<(), _>(CallError::Restricted { name: "PEER_FLOOD".to_owned() })
+        }
+    });
+    let late = stage.manager.submit(stage.sessions[0], late.shared()).unwrap();
+    stage.until(0, |status| status.queued == 0).await;
+    stage.telegram.inject(Fault::rpc_error(420, "FROZEN_METHOD_INVALID").on(Method::SEND_MESSAGE));
+    let send = stage.manager.submit(stage.sessions[0], Send::new("friend", "x")).unwrap();
+    assert!(matches!(call_error(soon(send).await), CallError::Restricted { .. }));
+    go.notify_one();
+    assert!(!soon(late).await.is_done());
+    let status = stage.manager.session(stage.sessions[0]).unwrap();
+    assert_eq!(status.restricted.as_deref(), Some("FROZEN_METHOD_INVALID"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_wait_holds_the_account_and_no_other_and_no_permit() {
     let stage = Stage::new(2).await;
     // Longer than the queue lets anything wait: but this is no waiting in the queue.
@@ -148,6 +209,27 @@ async fn a_flood_wait_holds_the_account_and_no_other_and_no_permit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flood_wait_that_another_operation_meets_holds_what_runs_too() {
+    let stage = Stage::new(1).await;
+    let wait = Duration::from_secs(90);
+    stage.telegram.inject(Fault::delay(Duration::from_secs(1)).on(Method::GET_HISTORY).after(1));
+    let begin = Instant::now();
+    let export = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
+    soon(stage.telegram.called(Method::GET_HISTORY, 1)).await;
+    stage.telegram.inject(Fault::flood_wait(wait).on(Method::GET_USERS));
+    let asks = Custom::new(|client| async move {
+        client.get_me().await?;
+        Ok::<_, CallError>(())
+    });
+    let asks = stage.manager.submit(stage.sessions[0], asks.shared()).unwrap();
+    assert!(matches!(call_error(soon(asks).await), CallError::Flood { .. }));
+    assert!(begin.elapsed() < Duration::from_secs(1), "its second page is on its way");
+    assert_eq!(soon(export).await.done().unwrap().len(), POSTS);
+    assert!(begin.elapsed() >= wait, "{:?}", begin.elapsed());
+    stage.assert_idle().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panicking_operation_concerns_nobody_else() {
     let stage = Stage::new(2).await;
     let panics = Custom::new(|_| async { panic!("on purpose") });
@@ -157,6 +239,9 @@ async fn a_panicking_operation_concerns_nobody_else() {
         panic!("it did not")
     };
     assert_eq!(why, "on purpose");
+    let panics = |session| stage.manager.session(stage.sessions[session]).unwrap().panics;
+    assert_eq!((panics(0), panics(1)), (1, 0));
+    assert_eq!(stage.manager.metrics().await.unwrap().panics, 1);
     for id in &stage.sessions {
         let send = stage.manager.submit(*id, Send::new("friend", "alive")).unwrap();
         assert!(soon(send).await.is_done());
@@ -195,6 +280,23 @@ async fn a_lost_key_ends_its_session_and_no_other() {
         Err(SubmitError::NotConnected { state, .. }) => assert_eq!(state, SessionState::KeyLost),
         other => panic!("{other:?}"),
     }
+    let send = stage.manager.submit(stage.sessions[1], Send::new("friend", "alive")).unwrap();
+    assert!(soon(send).await.is_done());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_telegram_bans_is_told_so_and_its_key_is_never_used_again() {
+    let stage = Stage::new(2).await;
+    assert_eq!(stage.telegram.revoke_as(stage.id(0), "USER_DEACTIVATED_BAN"), 1);
+    let export = stage.manager.submit(stage.sessions[0], ExportMessages::of("room")).unwrap();
+    match call_error(soon(export).await) {
+        CallError::KeyLost { name } => assert_eq!(name, "USER_DEACTIVATED_BAN"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(stage.manager.session(stage.sessions[0]).unwrap().state, SessionState::KeyLost);
+    let connections = stage.telegram.connections_made();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(stage.telegram.connections_made(), connections);
     let send = stage.manager.submit(stage.sessions[1], Send::new("friend", "alive")).unwrap();
     assert!(soon(send).await.is_done());
 }

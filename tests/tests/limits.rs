@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tgsession::{
-    ExportMessages, Limits, Manager, Outcome, Pace, PacedCall, Quota, QuotaExceeded, Send,
+    ExportMembers, ExportMessages, Limits, Manager, Outcome, Pace, PacedCall, Quota, QuotaExceeded,
+    Send,
 };
 use tgtest::{Channel, Fault, Method, Telegram};
 use tokio::time::Instant;
 use workspace_tests::{
-    Process, Shelf, Stage, call_error, done_and_exceeded, eventually, limited, quota_exceeded, secs,
+    Process, STRANGERS, Shelf, Stage, call_error, config, done_and_exceeded, eventually, limited,
+    quota_exceeded, secs,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -72,6 +74,52 @@ async fn a_chat_in_slow_mode_holds_its_own_messages_and_no_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_that_is_slow_takes_one_message_after_each_of_its_pauses() {
+    let slow = Channel::group("slow").slow_mode(secs(10)).creator("friend").member("a0");
+    let shelf =
+        Shelf::new(Telegram::builder().account("a0").stranger("friend").channel(slow)).await;
+    let process = shelf.start(limited(Limits::none())).await;
+    let begin = Instant::now();
+    let sends: Vec<_> =
+        (0..3).map(|n| process.submit(Send::new("slow", format!("slow {n}")))).collect();
+    assert!(eventually(process.submit(Send::new("friend", "other"))).await.is_done());
+    assert!(begin.elapsed() < secs(10), "{:?}", begin.elapsed());
+    assert!(eventually(join_all(sends)).await.iter().all(Outcome::is_done));
+    assert!((20..=22).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
+    let mut texts = shelf.texts();
+    texts.sort();
+    assert_eq!(texts, ["other", "slow 0", "slow 1", "slow 2"]);
+    let calls = shelf.telegram.requests();
+    let tried = calls.iter().filter(|call| call.method == Method::SEND_MESSAGE).count();
+    assert!(tried <= 6, "each that waited was refused once at most: {tried}");
+    process.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_telegram_is_broken_once_and_not_by_who_keeps_to_a_pace() {
+    let world = Telegram::builder().accounts("a", 2).stranger("friend");
+    let telegram = world.limit(Method::SEND_MESSAGE, 3, secs(20)).start().await.unwrap();
+    let careful = Limits::none().pace(PacedCall::Send, Pace::new(1, secs(10)));
+    for (name, limits) in [("a0", Limits::none()), ("a1", careful)] {
+        let manager = limited(limits);
+        let session = manager.add_session(config(&telegram, name)).await.unwrap();
+        let send = |n: usize| {
+            let text = format!("{name} {n}");
+            manager.submit(session, Send::new("friend", text)).unwrap()
+        };
+        let sends: Vec<_> = (0..5).map(send).collect();
+        assert!(eventually(join_all(sends)).await.iter().all(Outcome::is_done));
+        assert_eq!(manager.shutdown().await.survivors, 0);
+    }
+    let mut texts: Vec<_> = telegram.sent().into_iter().map(|sent| sent.text).collect();
+    texts.sort();
+    texts.dedup();
+    assert_eq!((texts.len(), telegram.sent().len()), (10, 10), "each once");
+    let hasty = telegram.user("a0").unwrap();
+    assert_eq!(telegram.broken_limits().into_iter().collect::<Vec<_>>(), [(hasty, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endless_export_lets_a_send_go_first() {
     let stage = Stage::with(1, limited(Limits::none())).await;
     let page = Duration::from_millis(900);
@@ -121,6 +169,46 @@ async fn what_telegram_refuses_does_not_count() {
     assert!(send("accepted, and tried twice").await.is_done());
     assert_eq!(quota_exceeded(send("one too many").await).quota, Quota::Sends);
     assert_eq!(stage.texts(), ["accepted, and tried twice"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chat_that_gives_nothing_does_not_count() {
+    let stage = Stage::with(1, limited(Limits::default().quota(Quota::ChatsExported, 1))).await;
+    let quiet = stage.telegram.channel("quiet").unwrap();
+    assert!(stage.telegram.set_role(quiet, stage.id(0), None));
+    let export = |chat: &str| {
+        eventually(stage.manager.submit(stage.sessions[0], ExportMessages::of(chat)).unwrap())
+    };
+    call_error(export("quiet").await);
+    assert!(export("room").await.is_done());
+    // What was read counts, whatever fails after it.
+    stage.telegram.inject(Fault::rpc_error(400, "PEER_ID_INVALID").on(Method::GET_HISTORY));
+    call_error(export("room").await);
+    assert_eq!(quota_exceeded(export("quiet").await).quota, Quota::ChatsExported);
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_are_read_also_where_one_call_at_a_time_is_allowed() {
+    let pace = Limits::none().pace(PacedCall::Members, Pace::new(1, secs(5)));
+    let stage = Stage::with(1, limited(pace)).await;
+    let begin = Instant::now();
+    let export = stage.manager.submit(stage.sessions[0], ExportMembers::of("room")).unwrap();
+    assert_eq!(eventually(export).await.done().unwrap().len(), STRANGERS + 1);
+    // For each page Telegram is asked first whether the account may.
+    let took = begin.elapsed();
+    assert!(took >= secs(15) && took < secs(31), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_may_have_been_read_count() {
+    let stage = Stage::with(1, limited(Limits::default().quota(Quota::PostsRead, 300))).await;
+    let export = |n| ExportMessages::of("room").limit(n);
+    let read = |n| eventually(stage.manager.submit(stage.sessions[0], export(n)).unwrap());
+    stage.telegram.inject(Fault::rpc_error(500, "INTERNAL").on(Method::GET_HISTORY));
+    assert!(read(100).await.is_done(), "what Telegram failed to do does not count");
+    stage.telegram.inject(Fault::lose_answer().on(Method::GET_HISTORY));
+    assert!(read(100).await.is_done());
+    assert_eq!(quota_exceeded(read(100).await).quota, Quota::PostsRead);
 }
 
 const CHATS: usize = 14;

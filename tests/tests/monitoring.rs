@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tgsession::{ExportMessages, Monitor};
-use tgtest::{Fault, Method};
+use futures_util::StreamExt;
+use tgsession::{EventStream, ExportMessages, Monitor, Monitoring};
+use tgtest::{Fault, Method, UpdateFault};
 use workspace_tests::{Heard, Stage, eventually, soon};
 
 #[tokio::test]
@@ -64,6 +65,38 @@ async fn what_was_missed_while_the_connection_was_down_is_caught_up_once() {
     assert!(heard.is_silent());
 }
 
+#[tokio::test(start_paused = true)]
+async fn updates_that_come_twice_or_out_of_order_reach_each_handler_once_and_in_order() {
+    let stage = Stage::new(1).await;
+    let (_first, mut one) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    let (_second, mut two) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    let (twice, swapped) = (UpdateFault::duplicate(), UpdateFault::swap());
+    let faults: [&[UpdateFault]; 3] = [
+        &[twice.times(10)],
+        &[swapped.times(5)],
+        // The second of each pair comes twice, and before the first.
+        &[swapped.times(5), twice.times(5)],
+    ];
+    for (round, faults) in faults.into_iter().enumerate() {
+        // With one that comes as it should, it is known where they begin and that they are over.
+        let texts: Vec<_> = (0..12).map(|n| format!("{n} of round {round}")).collect();
+        stage.push(0, &texts[0]);
+        assert_eq!((one.later().await, two.later().await), (texts[0].clone(), texts[0].clone()));
+        for fault in faults {
+            stage.telegram.inject_update_fault(*fault);
+        }
+        for text in &texts[1..] {
+            stage.push(0, text);
+        }
+        for text in &texts[1..] {
+            assert_eq!((one.later().await, two.later().await), (text.clone(), text.clone()));
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(150)).await;
+    assert!(one.is_silent() && two.is_silent(), "nor later, when it is looked for what is missing");
+    assert_eq!(stage.manager.metrics().await.unwrap().events_seen, 36);
+}
+
 #[tokio::test]
 async fn a_handler_that_fails_or_panics_concerns_nobody_else() {
     let stage = Stage::new(2).await;
@@ -88,7 +121,7 @@ async fn a_handler_that_fails_or_panics_concerns_nobody_else() {
     assert_eq!(other.next().await, "other");
     assert_eq!(calls.load(Ordering::Relaxed), 3);
     let metrics = stage.manager.metrics().await.unwrap();
-    assert_eq!((metrics.handler_failures, metrics.events_handled), (3, 4));
+    assert_eq!((metrics.handler_failures, metrics.events_handled, metrics.panics), (3, 4, 1));
 }
 
 #[tokio::test]
@@ -127,4 +160,103 @@ async fn a_reconnected_session_listens_on() {
         assert_eq!(heard.next().await, format!("{round}"));
     }
     assert_eq!(stage.telegram.connections(), 2);
+}
+
+/// Starts a stream of so many places on a session.
+async fn stream_of(stage: &Stage, session: usize, capacity: usize) -> (Monitoring, EventStream) {
+    let (monitor, events) = Monitor::stream(capacity);
+    let ticket = stage.manager.submit(stage.sessions[session], monitor).unwrap();
+    (soon(ticket).await.done().unwrap(), events)
+}
+
+/// The text of the next message; `None` when the stream has ended.
+async fn text(events: &mut EventStream) -> Option<String> {
+    let event = soon(events.next()).await?;
+    Some(event.message().expect("only messages come here").text().to_owned())
+}
+
+#[tokio::test]
+async fn a_stream_brings_each_event_once_and_in_order_and_a_full_one_stops_no_other_session() {
+    let stage = Stage::new(2).await;
+    let (_monitoring, mut events) = stream_of(&stage, 0, 1).await;
+    let (_other, mut other) = Heard::of(&stage.manager, stage.sessions[1]).await;
+    for n in 0..200 {
+        stage.push(0, &format!("{n}"));
+    }
+    stage.push(1, "for the other");
+    assert_eq!(other.next().await, "for the other");
+    for n in 0..100 {
+        assert_eq!(text(&mut events).await, Some(format!("{n}")));
+    }
+    // The same through the trait.
+    let texts = events.map(|event| event.message().map(|message| message.text().to_owned()));
+    let rest: Vec<_> = soon(texts.take(100).collect()).await;
+    assert_eq!(rest, (100..200).map(|n| Some(format!("{n}"))).collect::<Vec<_>>());
+    let metrics = stage.manager.metrics().await.unwrap();
+    assert_eq!((metrics.events_seen, metrics.events_dropped), (201, 0));
+}
+
+#[tokio::test]
+async fn a_stream_of_a_config_hears_from_the_first_event_on_and_ends_with_its_session() {
+    let stage = Stage::new(1).await;
+    let (monitor, mut events) = Monitor::stream(10);
+    let late = stage.manager.add_session(stage.late().monitor(monitor)).await.unwrap();
+    let friend = stage.telegram.user("friend").unwrap();
+    let account = stage.telegram.account("late").unwrap().id();
+    assert!(stage.telegram.push_message(account, friend, "hello"));
+    assert_eq!(text(&mut events).await.as_deref(), Some("hello"));
+    // Another one that somebody still has the right to stop.
+    let (_monitoring, mut submitted) = stream_of(&stage, 0, 10).await;
+    stage.push(0, "last");
+    assert_eq!(text(&mut submitted).await.as_deref(), Some("last"));
+    for session in [late, stage.sessions[0]] {
+        soon(stage.manager.remove_session(session)).await.unwrap();
+    }
+    assert_eq!((text(&mut events).await, text(&mut submitted).await), (None, None));
+}
+
+#[tokio::test]
+async fn a_stream_whose_monitor_is_not_started_ends() {
+    let stage = Stage::new(1).await;
+    let (monitor, mut events) = Monitor::stream(10);
+    drop(monitor);
+    assert_eq!(text(&mut events).await, None);
+    let (monitor, mut events) = Monitor::stream(10);
+    let ticket = stage.manager.submit(stage.sessions[0], monitor).unwrap();
+    let _ = soon(ticket.cancel()).await;
+    assert_eq!(text(&mut events).await, None);
+}
+
+#[tokio::test]
+async fn a_full_stream_can_be_stopped_by_who_reads_it_and_ends_after_what_is_in_it() {
+    let stage = Stage::new(1).await;
+    // It hears first, and of the next event when the stream before it had a place for the last.
+    let (_heard, mut heard) = Heard::of(&stage.manager, stage.sessions[0]).await;
+    let (monitoring, mut events) = stream_of(&stage, 0, 1).await;
+    for n in 0..3 {
+        stage.push(0, &format!("{n}"));
+    }
+    assert_eq!((heard.next().await, heard.next().await), ("0".to_owned(), "1".to_owned()));
+    soon(monitoring.stop()).await.unwrap();
+    assert_eq!(heard.next().await, "2", "who listens goes on");
+    assert_eq!(text(&mut events).await.as_deref(), Some("0"));
+    assert_eq!(text(&mut events).await, None);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_dropped_ends_its_monitoring_also_when_it_is_full() {
+    let stage = Stage::new(1).await;
+    let id = stage.sessions[0];
+    let (_monitoring, events) = stream_of(&stage, 0, 1).await;
+    let (_heard, mut heard) = Heard::of(&stage.manager, id).await;
+    for n in 0..3 {
+        stage.push(0, &format!("{n}"));
+    }
+    assert_eq!(heard.next().await, "0", "for the next there is no place");
+    drop(events);
+    assert_eq!((heard.next().await, heard.next().await), ("1".to_owned(), "2".to_owned()));
+    stage.push(0, "3");
+    assert_eq!(heard.next().await, "3");
+    assert_eq!(stage.manager.session_handlers(id).await.unwrap().len(), 1);
+    assert_eq!(stage.manager.metrics().await.unwrap().handler_failures, 0);
 }

@@ -15,7 +15,9 @@ use tgsession::{
 use tgtest::{Fault, Method};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use workspace_tests::{POSTS, STRANGERS, Stage, call_error, eventually as soon, limited};
+use workspace_tests::{
+    Hold, POSTS, STRANGERS, Stage, asks, call_error, eventually as soon, limited,
+};
 
 #[tokio::test(start_paused = true)]
 async fn exports_bring_every_row_once_and_in_order() {
@@ -97,6 +99,29 @@ async fn a_full_queue_refuses_at_once_and_says_how_deep_it_is() {
     for outcome in soon(join_all(queued)).await {
         assert!(outcome.is_done());
     }
+    stage.assert_idle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_default_a_lock_is_waited_for_30_s_and_a_hundred_wait_in_a_queue_and_no_more() {
+    let stage = Stage::new(1).await;
+    let session = stage.sessions[0];
+    let (hold, operation) = Hold::operation();
+    let held = stage.manager.submit(session, operation).unwrap();
+    hold.entered().await;
+    let begin = Instant::now();
+    assert!(stage.manager.pause(session).await.is_err());
+    assert_eq!(begin.elapsed().as_secs(), 30);
+
+    let submit = || stage.manager.submit(session, asks());
+    let queued: Vec<_> = (0..100).map(|_| submit().unwrap()).collect();
+    match submit() {
+        Err(SubmitError::QueueFull { depth, .. }) => assert_eq!(depth, 100),
+        other => panic!("{other:?}"),
+    }
+    hold.release();
+    assert!(soon(held).await.is_done());
+    assert!(soon(join_all(queued)).await.iter().all(Outcome::is_done));
     stage.assert_idle().await;
 }
 
@@ -226,6 +251,56 @@ async fn balancing_goes_round_or_to_the_least_loaded() {
         assert!(soon(ticket).await.is_done());
     }
     drop(busy);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_callers_at_once_none_is_refused_while_a_queue_has_room() {
+    const SESSIONS: usize = 8;
+    for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
+        let manager = Manager::builder()
+            .queue_capacity(1)
+            .operation_permits(SESSIONS)
+            .balance(balance)
+            .build()
+            .unwrap();
+        let stage = Stage::with(SESSIONS, manager).await;
+        // Each is busy, so that what is submitted stays in its queue.
+        let mut holds = Vec::new();
+        for &session in &stage.sessions {
+            let (hold, holding) = Hold::operation();
+            let holding = stage.manager.submit(session, holding).unwrap();
+            hold.entered().await;
+            holds.push((hold, holding));
+        }
+        for _ in 0..100 {
+            let begin = std::sync::Barrier::new(SESSIONS);
+            let submit = || {
+                begin.wait();
+                stage.manager.submit_any(Send::new("friend", "x"))
+            };
+            // As many as there are places.
+            let tickets: Vec<_> = std::thread::scope(|scope| {
+                let callers: Vec<_> = (0..SESSIONS).map(|_| scope.spawn(submit)).collect();
+                callers.into_iter().map(|caller| caller.join().unwrap().unwrap()).collect()
+            });
+            let chosen: HashSet<_> = tickets.iter().map(|(session, _)| *session).collect();
+            assert_eq!(chosen.len(), SESSIONS, "one each");
+            let one_more = stage.manager.submit_any(Send::new("friend", "x"));
+            assert!(matches!(one_more, Err(SubmitError::QueueFull { depth: 1, .. })));
+            for (_, ticket) in tickets {
+                assert!(matches!(soon(ticket.cancel()).await, Outcome::Cancelled));
+            }
+            for session in 0..SESSIONS {
+                stage.until(session, |status| status.queued == 0).await;
+            }
+        }
+        for (hold, holding) in holds {
+            hold.release();
+            assert!(soon(holding).await.is_done());
+        }
+        assert_eq!(stage.texts(), [""; 0]);
+        stage.assert_idle().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

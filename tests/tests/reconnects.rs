@@ -11,7 +11,7 @@ use lockorder::branch;
 use workspace_tests::{Stage, soon};
 
 const THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
-const BYTES: &str = "32768";
+const BYTES: &str = "8192";
 const SESSIONS: usize = 60;
 /// A leak of one buffer of a connection, or of one block of records for each lock, would exceed it.
 const ALLOWED_KIB_EACH: usize = 16;

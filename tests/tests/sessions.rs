@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tgsession::{
-    AddError, CallError, Failure, Manager, Outcome, ReconnectError, RemoveError, Send, SubmitError,
+    AddError, CallError, Failure, KeepError, Manager, Outcome, ReconnectError, RemoveError, Send,
+    SubmitError,
 };
 use tgtest::{Fault, Method};
 use tokio::time::Instant;
@@ -190,4 +191,23 @@ async fn an_add_that_is_given_up_leaves_nothing_behind() {
     })
     .await;
     eventually(stage.manager.add_session(stage.late())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handle_is_its_session_until_that_is_removed() {
+    let stage = Stage::new(2).await;
+    let handle = stage.manager.handle(stage.sessions[1]).unwrap();
+    assert_eq!(handle.id(), stage.sessions[1]);
+    assert_eq!(handle.status().unwrap().label, "a1");
+    assert!(soon(handle.submit(Send::new("friend", "by a handle")).unwrap()).await.is_done());
+    soon(handle.reconnect()).await.unwrap();
+    let kept = soon(handle.submit_kept("key", Send::new("friend", "x"))).await;
+    assert!(matches!(kept, Err(KeepError::NoStore(id)) if id == handle.id()));
+    let same = handle.clone();
+    assert_eq!(soon(handle.remove()).await.unwrap().id, stage.sessions[1]);
+    assert!(same.status().is_none() && stage.manager.handle(same.id()).is_none());
+    let refused = same.submit(Send::new("friend", "too late"));
+    assert!(matches!(refused, Err(SubmitError::Unknown(id)) if id == same.id()));
+    assert_eq!(stage.texts(), ["by a handle"]);
+    assert!(stage.manager.session(stage.sessions[0]).is_some());
 }

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use workspace_tests::{End, secs};
 
-use crate::{Chaos, SESSIONS, name};
+use crate::{Chaos, Clock, SESSIONS, name, tasks};
 
 impl Chaos {
     /// Lets everything come to its end, and looks at what is left.
     pub(crate) async fn settle(mut self) -> BTreeMap<End, usize> {
         self.telegram.heal();
+        // An update that was lost is missed when the next one comes.
+        (0..SESSIONS).for_each(|account| self.push(account));
         while !self.answers.is_empty() {
             match timeout(secs(3600), self.answers.next()).await {
                 Ok(answer) => answer.into_iter().for_each(|answer| self.note(answer)),
@@ -24,12 +26,30 @@ impl Chaos {
             assert_eq!((status.queued, status.load), (0, 0), "{status:?}");
         }
         self.assert_steady_accounts_heard_all().await;
+        self.assert_each_is_counted_once().await;
         let report = self.manager.shutdown().await;
         assert_eq!(report.survivors, 0);
         drop(self.manager);
         let gone = timeout(secs(600), self.telegram.connected(0));
         assert!(gone.await.is_ok(), "{} connections are left", self.telegram.connections());
+        if self.clock == Clock::Paused {
+            let before = self.tasks;
+            let ended = timeout(secs(600), async {
+                while tasks() > before {
+                    sleep(secs(1)).await;
+                }
+            });
+            assert!(ended.await.is_ok(), "{} tasks instead of {before}", tasks());
+            // While there is still a runtime on which somebody could hold something.
+            assert!(lockorder::snapshot().is_empty(), "{:#?}", lockorder::snapshot());
+        }
         self.counts
+    }
+
+    async fn assert_each_is_counted_once(&self) {
+        let n = self.manager.metrics().await.unwrap();
+        let ended = n.done + n.failed + n.expired + n.timed_out + n.cancelled + n.shut_down;
+        assert_eq!(ended, self.submitted as u64, "{n:?}");
     }
 
     fn assert_sends_are_honest(&self) {
@@ -53,7 +73,7 @@ impl Chaos {
             steady.all(|account| self.heard.by(account).len() >= self.pushed[account].len())
         };
         // What is missing after that is said below.
-        let _ = timeout(secs(120), self.heard.until(is_all)).await;
+        let _ = timeout(secs(300), self.heard.until(is_all)).await;
         for (account, pushed) in self.pushed.iter().enumerate() {
             let (name, heard) = (name(account), self.heard.by(account));
             let mut once = heard.clone();

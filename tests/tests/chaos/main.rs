@@ -1,7 +1,8 @@
 //! Everything goes wrong at once, as a seed says, and at the end everything is accounted for.
 //!
-//! `CHAOS_SEED=7` runs one seed, `CHAOS_SEEDS=200` so many from 1 on. A failure names its seed, which does the
-//! same again. In a process of its own: what is held at the end is looked for in all of it.
+//! `CHAOS_SEED=7` runs one seed, in real time with `CHAOS_CLOCK=real`; `CHAOS_SEEDS=200` runs so many from 1 on. A failure
+//! names its seed and its clock; on paused time it does the same again. In a process of its own: what is held at the end
+//! is looked for in all of it.
 
 mod checks;
 mod heard;
@@ -17,8 +18,8 @@ use futures_util::stream::FuturesUnordered;
 use heard::Heard;
 use tgsession::{Manager, SessionId};
 use tgtest::{Channel, Telegram, UserId};
-use tokio::runtime::Builder;
-use workspace_tests::{End, Random, Violations, config, number, secs};
+use tokio::runtime::{Builder, Handle};
+use workspace_tests::{End, Random, Violations, config, number, secs, tell};
 
 const SESSIONS: usize = 50;
 const SEEDS: u64 = 20;
@@ -34,6 +35,19 @@ enum Clock {
 }
 
 impl Clock {
+    /// The one that is asked for.
+    fn asked() -> Self {
+        match std::env::var("CHAOS_CLOCK").as_deref() {
+            Ok("real") => Self::Real,
+            Ok("paused") | Err(_) => Self::Paused,
+            Ok(other) => panic!("CHAOS_CLOCK is real or paused, not {other}"),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        if self == Self::Paused { "paused" } else { "real" }
+    }
+
     fn lasts(self) -> Duration {
         secs(if self == Self::Paused { 60 } else { 10 })
     }
@@ -44,6 +58,8 @@ struct Chaos {
     clock: Clock,
     random: Random,
     telegram: Telegram,
+    /// How many tasks the server has while nobody is connected.
+    tasks: usize,
     manager: Manager,
     /// By the number of the account; `None` while it is away.
     sessions: Vec<Option<SessionId>>,
@@ -57,6 +73,14 @@ struct Chaos {
     /// What became of each text.
     sent: BTreeMap<String, End>,
     counts: BTreeMap<End, usize>,
+    steps: usize,
+    /// Of each account that is in a black hole the step that ends it.
+    holes: BTreeMap<UserId, usize>,
+}
+
+/// The tasks of this runtime that have not ended.
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
 }
 
 fn name(account: usize) -> String {
@@ -79,6 +103,7 @@ impl Chaos {
             clock,
             random: Random::new(seed),
             telegram,
+            tasks: tasks(),
             manager: manager.build().unwrap(),
             sessions: vec![None; SESSIONS],
             steady: vec![true; SESSIONS],
@@ -88,6 +113,8 @@ impl Chaos {
             submitted: 0,
             sent: BTreeMap::new(),
             counts: BTreeMap::new(),
+            steps: 0,
+            holes: BTreeMap::new(),
         };
         for account in 0..SESSIONS {
             chaos.add(account).await;
@@ -133,7 +160,7 @@ fn run(seed: u64, clock: Clock) -> BTreeMap<End, usize> {
 #[test]
 fn whatever_goes_wrong_everything_is_accounted_for() {
     let seeds: Vec<_> = match number("CHAOS_SEED") {
-        Some(seed) => vec![(seed, Clock::Paused)],
+        Some(seed) => vec![(seed, Clock::asked())],
         None => (1..=number("CHAOS_SEEDS").unwrap_or(SEEDS))
             .map(|seed| (seed, Clock::Paused))
             .chain((1..=SEEDS_IN_REAL_TIME).map(|seed| (seed, Clock::Real)))
@@ -143,12 +170,13 @@ fn whatever_goes_wrong_everything_is_accounted_for() {
     let mut all = BTreeMap::new();
     for (seed, clock) in seeds {
         let counts = std::panic::catch_unwind(AssertUnwindSafe(|| run(seed, clock)));
-        let counts = counts.unwrap_or_else(|_| panic!("seed {seed} failed: CHAOS_SEED={seed}"));
+        let again = format!("CHAOS_SEED={seed} CHAOS_CLOCK={}", clock.name());
+        let counts = counts.unwrap_or_else(|_| panic!("it failed: {again}"));
         for (end, n) in counts {
             *all.entry(end).or_insert(0) += n;
         }
-        assert_eq!(violations.take(), [""; 0], "seed {seed} broke the order of locks");
-        assert!(lockorder::snapshot().is_empty(), "seed {seed}: {:#?}", lockorder::snapshot());
+        assert_eq!(violations.take(), [""; 0], "the order of locks is broken: {again}");
+        assert!(lockorder::snapshot().is_empty(), "{again}: {:#?}", lockorder::snapshot());
     }
-    println!("{all:?}");
+    tell(&format!("chaos: {all:?}"));
 }

@@ -2,7 +2,7 @@
 
 use futures_util::{FutureExt, StreamExt};
 use tgsession::{CallError, Custom, ExportMembers, ExportMessages, Operation, Send, SubmitError};
-use tgtest::{Fault, Method};
+use tgtest::{Fault, Method, UpdateFault};
 use tokio::time::{Instant, sleep, timeout};
 use workspace_tests::End;
 
@@ -28,6 +28,8 @@ impl Chaos {
     }
 
     async fn step(&mut self) {
+        self.steps += 1;
+        self.heal_holes();
         let account = self.random.index(SESSIONS);
         match self.random.below(100) {
             0..=29 => self.send(account),
@@ -96,7 +98,7 @@ impl Chaos {
         self.submit(account, None, call);
     }
 
-    fn push(&mut self, account: usize) {
+    pub(crate) fn push(&mut self, account: usize) {
         let from = (account + 1 + self.random.index(SESSIONS - 1)) % SESSIONS;
         let all = self.pushed.iter().map(Vec::len).sum::<usize>();
         let text = format!("{all} for {}", name(account));
@@ -105,6 +107,38 @@ impl Chaos {
     }
 
     fn harm(&mut self, account: usize) {
+        match self.random.below(11) {
+            7 => self.harm_updates(account, UpdateFault::lose()),
+            8 => self.harm_updates(account, UpdateFault::duplicate()),
+            9 => self.harm_updates(account, UpdateFault::swap()),
+            10 => self.black_hole(account),
+            _ => self.harm_calls(account),
+        }
+    }
+
+    fn harm_updates(&mut self, account: usize, fault: UpdateFault) {
+        let fault = fault.to(self.id(account)).times(1 + self.random.index(2));
+        self.telegram.inject_update_fault(fault);
+    }
+
+    /// Some last longer than it takes to notice them.
+    fn black_hole(&mut self, account: usize) {
+        let id = self.id(account);
+        self.telegram.black_hole(id);
+        self.holes.insert(id, self.steps + 10 + self.random.index(700));
+    }
+
+    fn heal_holes(&mut self) {
+        self.holes.retain(|account, heals_at| {
+            let lasts = self.steps < *heals_at;
+            if !lasts {
+                self.telegram.heal_black_hole(*account);
+            }
+            lasts
+        });
+    }
+
+    fn harm_calls(&mut self, account: usize) {
         let methods = [
             Method::SEND_MESSAGE,
             Method::GET_HISTORY,
@@ -142,7 +176,11 @@ impl Chaos {
                 let stopped = self.manager.remove_session(session).await.unwrap();
                 assert_eq!(stopped.survivors, 0);
             }
-            None => self.add(account).await,
+            None => {
+                // Nothing else is done while it connects, which takes as long as it may in a black hole.
+                self.telegram.heal_black_hole(self.id(account));
+                self.add(account).await;
+            }
         }
     }
 }

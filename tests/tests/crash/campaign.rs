@@ -1,6 +1,6 @@
 //! Who kills, and what must be true afterwards.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -19,6 +19,8 @@ use crate::victim;
 const LIMIT: Duration = Duration::from_secs(60);
 const POSTS: usize = 3_000;
 const SMALL: usize = 5;
+/// Three pages, with the account itself.
+const STRANGERS: usize = 450;
 
 /// The loopback Telegram that all victims talk to.
 pub(crate) struct Scene {
@@ -27,12 +29,13 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new() -> Self {
-        let phases = ["pages", "files", "sends", "queue", "events", "told"];
+        let phases = ["pages", "files", "members", "sends", "queue", "events", "told"];
         let world = phases.iter().fold(Telegram::builder(), |world, name| world.account(name));
         let telegram = world
             .stranger("friend")
             .channel(Channel::group("room").member("pages").messages(POSTS))
             .channel(Channel::group("small").member("files").messages(SMALL))
+            .channel(Channel::group("crowd").admin("members").strangers(STRANGERS))
             .start();
         Self { telegram: telegram.await.unwrap() }
     }
@@ -146,7 +149,7 @@ impl<'a> Campaign<'a> {
     }
 
     fn file(&self, n: usize) -> PathBuf {
-        victim::file(self.directory.path(), n)
+        victim::file(self.directory.path(), n, self.phase)
     }
 
     /// How many files are whole.
@@ -163,6 +166,24 @@ impl<'a> Campaign<'a> {
             assert_eq!(ids, (1..=posts).collect::<Vec<_>>(), "{}", self.file(n).display());
             assert!(!self.file(n).with_extension("jsonl.part").exists(), "nothing is left");
         }
+        self.check_audit(files).await;
+    }
+
+    /// The same of files of members.
+    async fn check_members(&self, files: usize) {
+        for n in 0..files {
+            let text = std::fs::read_to_string(self.file(n)).unwrap();
+            let mut rows = text.lines();
+            assert_eq!(rows.next(), Some("user,username,name"));
+            let users: Vec<&str> = rows.map(|row| row.split(',').next().unwrap()).collect();
+            let once: HashSet<&str> = users.iter().copied().collect();
+            assert_eq!((users.len(), once.len()), (STRANGERS + 1, STRANGERS + 1));
+            assert!(!self.file(n).with_extension("csv.part").exists(), "nothing is left");
+        }
+        self.check_audit(files).await;
+    }
+
+    async fn check_audit(&self, files: usize) {
         let store = self.store().await;
         let mut audited: Vec<_> =
             store.audit("a0").await.unwrap().into_iter().filter_map(|line| line.file).collect();
@@ -171,6 +192,16 @@ impl<'a> Campaign<'a> {
         expected.sort();
         assert_eq!(audited, expected, "each export is audited once");
         store.close().await.unwrap();
+    }
+
+    /// Of the store too, whatever was written to it when a victim was killed, SQLite says that it is whole.
+    fn end(self, of: &'static str, found: String) -> Killed {
+        let path = victim::store(self.directory.path()).join("store.db");
+        let database = rusqlite::Connection::open(path).unwrap();
+        let check = "PRAGMA integrity_check";
+        let said: String = database.query_row(check, [], |row| row.get(0)).unwrap();
+        assert_eq!(said, "ok", "{of}");
+        Killed { of, kills: self.kills, found }
     }
 
     /// In the middle of one long export after the other.
@@ -184,7 +215,7 @@ impl<'a> Campaign<'a> {
         self.finish("pages", 0, files).await;
         self.check_files(files, POSTS).await;
         let found = format!("{files} files of {POSTS} rows, each row once");
-        Killed { of: "a long export", kills: self.kills, found }
+        self.end("a long export", found)
     }
 
     /// While one small export after the other begins, is synced, named and audited.
@@ -197,7 +228,22 @@ impl<'a> Campaign<'a> {
         self.finish("files", 0, files).await;
         self.check_files(files, SMALL).await;
         let found = format!("{files} files, each whole and audited once");
-        Killed { of: "the ends of exports", kills: self.kills, found }
+        self.end("the ends of exports", found)
+    }
+
+    /// While one list of members after the other is read, and its file ends.
+    pub(crate) async fn members(mut self) -> Killed {
+        let slow = Fault::delay(Duration::from_millis(15)).on(Method::GET_PARTICIPANTS);
+        self.telegram.inject(slow.by(self.account).always());
+        for _ in 0..self.kills {
+            let whole = self.whole();
+            self.kill_within(whole.saturating_sub(2), Duration::from_millis(200)).await;
+        }
+        let files = self.whole() + 1;
+        self.finish("members", 0, files).await;
+        self.check_members(files).await;
+        let found = format!("{files} files of {} members, each once", STRANGERS + 1);
+        self.end("exports of members", found)
     }
 
     /// While one message after the other is recorded, sent, and recorded again.
@@ -214,7 +260,7 @@ impl<'a> Campaign<'a> {
         sent.into_iter().for_each(|text| *counts.entry(text).or_insert(0) += 1);
         assert_eq!(counts, expected, "each message once");
         let found = format!("{messages} messages, each delivered once");
-        Killed { of: "sends", kills: self.kills, found }
+        self.end("sends", found)
     }
 
     /// While one message after the other is taken to be kept, sent, and ended; some are sent by processes that were not
@@ -240,7 +286,7 @@ impl<'a> Campaign<'a> {
         assert_eq!(kept.len(), counts.len(), "each is listed");
         store.close().await.unwrap();
         let found = format!("{} messages that were taken, each delivered once", kept.len());
-        Killed { of: "operations that are kept", kills: self.kills, found }
+        self.end("operations that are kept", found)
     }
 
     fn texts(&self) -> Vec<String> {
@@ -276,7 +322,7 @@ impl<'a> Campaign<'a> {
         assert!(counts.iter().all(|n| *n > 0), "lost: {counts:?}");
         let again = counts.iter().filter(|n| **n > 1).count();
         let found = format!("{pushed} events handled, {again} of them again by the next process");
-        Killed { of: "events and their position", kills: self.kills, found }
+        self.end("events and their position", found)
     }
 
     /// As soon as a caller is told that his account is restricted.
@@ -290,6 +336,6 @@ impl<'a> Campaign<'a> {
             self.finish("look", 0, 0).await;
         }
         let found = "the next process knew each time".to_owned();
-        Killed { of: "the answer that an account is restricted", kills: self.kills, found }
+        self.end("the answer that an account is restricted", found)
     }
 }

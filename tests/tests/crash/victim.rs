@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use tgsession::{
-    CallError, ExportMessages, Exported, Failure, Format, Kept, Limits, Monitor, Outcome, Send,
-    Sent,
+    CallError, ExportMembers, ExportMessages, Exported, Failure, Format, Kept, Limits, Monitor,
+    Outcome, Send, Sent,
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -59,6 +59,7 @@ pub(crate) async fn live(orders: Orders) {
     match &*task {
         "pages" => life.export("room", from, to).await,
         "files" => life.export("small", from, to).await,
+        "members" => life.export_members("crowd", from, to).await,
         "sends" => life.send(from, to).await,
         "queue" => life.keep(from, to).await,
         "events" => life.listen(to).await,
@@ -103,25 +104,38 @@ pub(crate) fn taken(directory: &Path) -> Vec<usize> {
     taken.lines().map(|n| n.parse().unwrap()).collect()
 }
 
-/// The file of an export.
-pub(crate) fn file(directory: &Path, n: usize) -> PathBuf {
-    directory.join(format!("export-{n}.jsonl"))
+/// The file of an export, of messages or of members.
+pub(crate) fn file(directory: &Path, n: usize, phase: &str) -> PathBuf {
+    let extension = if phase == "members" { "csv" } else { "jsonl" };
+    directory.join(format!("export-{n}.{extension}"))
+}
+
+fn assert_whole(outcome: Outcome<Exported>) {
+    match outcome {
+        Outcome::Done(_) => {}
+        // It was whole, and audited, before the last one was killed.
+        Outcome::Failed(Failure::File { source, .. })
+            if source.kind() == std::io::ErrorKind::AlreadyExists => {}
+        other => panic!("{other:?}"),
+    }
 }
 
 impl Life {
     /// One file after the other; those that are whole are left.
     async fn export(&self, chat: &str, from: usize, to: usize) {
         for n in from..to {
-            let path = file(&self.directory, n);
+            let path = file(&self.directory, n, "messages");
             let export = ExportMessages::of(chat).to_file(&path, Format::JsonLines);
-            let outcome: Outcome<Exported> = self.process.submit(export).await;
-            match outcome {
-                Outcome::Done(_) => {}
-                // It was whole, and audited, before the last one was killed.
-                Outcome::Failed(Failure::File { source, .. })
-                    if source.kind() == std::io::ErrorKind::AlreadyExists => {}
-                other => panic!("{other:?}"),
-            }
+            assert_whole(self.process.submit(export).await);
+        }
+    }
+
+    /// The same of members, who are read from the first on where a victim left a part.
+    async fn export_members(&self, chat: &str, from: usize, to: usize) {
+        for n in from..to {
+            let path = file(&self.directory, n, "members");
+            let export = ExportMembers::of(chat).to_file(&path, Format::Csv);
+            assert_whole(self.process.submit(export).await);
         }
     }
 

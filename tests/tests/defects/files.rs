@@ -56,8 +56,8 @@ async fn a_file_is_whole_or_not_there() {
         assert!(line.starts_with(&format!("{{\"id\":{n},")), "{line}");
     }
     let audit = process.store.audit("a0").await.unwrap();
-    let audit: Vec<_> = audit.iter().map(|line| (&*line.what, line.rows)).collect();
-    assert_eq!(audit, [("messages", POSTS as u64)]);
+    let audit: Vec<_> = audit.iter().map(|line| (line.rows, line.whole)).collect();
+    assert_eq!(audit, [(100, false), (POSTS as u64, true)]);
     process.end().await;
 }
 

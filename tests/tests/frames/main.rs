@@ -2,8 +2,8 @@
 //! outcome, and nobody else is concerned.
 //!
 //! `grammers` panics over much that a server may say. A session bears that: an operation fails with it, and where it
-//! happens in a task of the session, the session has failed and can be removed and added again. A panic of anybody
-//! else fails this test.
+//! happens in the update stream or in the sender, the line is lost and another is made. A panic of anybody else fails
+//! this test.
 //!
 //! `FUZZ_CASES`, `FUZZ_SEED` and `FUZZ_CASE` are those of `tgsession`'s own targets, of which this is one more, with a
 //! thousandth of the cases. In a process of its own: panics are looked for in all of it.

@@ -2,7 +2,9 @@
 //!
 //! On paused time, of which no test lets more pass than `grammers` waits for updates before it asks for them.
 
+mod once;
 mod recovered;
 mod scene;
+mod slow;
 mod sparing;
 mod trouble;

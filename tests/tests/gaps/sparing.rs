@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tgsession::Manager;
-use tgtest::{Fault, Method, Telegram};
+use tgtest::{Channel, Fault, Method, Telegram};
 use tokio::time::{Instant, sleep};
-use workspace_tests::{config, eventually};
+use workspace_tests::{Heard, config, eventually};
 
 use crate::scene::{FIVE, Scene, calls, forgetful, listed, listener, world, write};
 
@@ -59,6 +59,48 @@ async fn sessions_do_not_list_their_dialogs_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_many_dialogs_those_are_listed_that_may_have_something_new() {
+    let day = Duration::from_secs(24 * 3600);
+    let world = (0..350).fold(forgetful(), |world, n| {
+        let old = Channel::group(&format!("old{n}")).member("a0").member("friend");
+        world.channel(old.messages(1).aged(day))
+    });
+    let mut scene = Scene::new(world).await;
+    listed(&scene.telegram, 5).await;
+    assert_eq!(scene.calls(Method::GET_DIALOGS), 5, "all of them, and that nothing is behind");
+    scene.break_line();
+    scene.write(&FIVE);
+    scene.hears(&FIVE, true).await;
+    // One page with something new, and one without.
+    assert_eq!(scene.calls(Method::GET_DIALOGS), 5 + 2);
+    scene.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_in_a_private_chat_is_read_at_once_although_the_numbers_are_those_of_all_chats() {
+    let telegram = forgetful().stranger("other").start().await.unwrap();
+    let (monitor, mut heard) = Heard::monitor();
+    let manager = Manager::builder().build().unwrap();
+    manager.add_session(config(&telegram, "a0").monitor(monitor)).await.unwrap();
+    listed(&telegram, 1).await;
+    let (me, other) = (telegram.account("a0").unwrap().id(), telegram.user("other").unwrap());
+    write(&telegram, "0");
+    assert_eq!(heard.later().await, "0");
+    assert_eq!(telegram.drop_connections(me), 1);
+    assert!(telegram.push_message(me, other, "7"));
+    assert!(telegram.push_message(me, other, "8"));
+    FIVE.iter().for_each(|text| write(&telegram, text));
+    let mut texts = Vec::new();
+    while texts.len() < 7 {
+        texts.push(heard.later().await);
+    }
+    texts.sort();
+    assert_eq!(texts, ["1", "2", "3", "4", "5", "7", "8"]);
+    assert_eq!(calls(&telegram, Method::GET_HISTORY), 2, "one for each chat");
+    assert_eq!(manager.shutdown().await.survivors, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_wait_is_kept_to_and_then_it_goes_on() {
     let mut scene = Scene::new(forgetful()).await;
     let wait = Duration::from_secs(120);
@@ -94,6 +136,7 @@ async fn of_too_many_the_oldest_are_given_up_and_counted() {
     scene.write(&FIVE);
     scene.hears(&["4", "5"], true).await;
     assert_eq!(scene.manager.metrics().await.unwrap().events_dropped, 3);
+    assert_eq!(scene.manager.session(scene.session).unwrap().events_dropped, 3);
     scene.ends().await;
 }
 

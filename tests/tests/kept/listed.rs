@@ -10,7 +10,7 @@ use tgtest::{Fault, Method};
 use workspace_tests::{Stage, call_error, eventually};
 
 use crate::office::{
-    DAY, busy, ended, is_waiting, noon, office, operations, settled, start, submit, texts, waiting,
+    DAY, busy, ended, noon, office, operations, settled, start, submit, texts, waiting,
 };
 
 #[tokio::test(start_paused = true)]
@@ -37,28 +37,6 @@ async fn what_is_cancelled_is_not_kept() {
     settled(&process).await;
     process.end().await;
     assert_eq!(texts(&shelf), ["3", "Noon."]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_the_account_may_not_do_now_stays_and_is_done_when_it_is_submitted_again() {
-    let shelf = office().await;
-    let process = start(&shelf).await;
-    shelf.telegram.inject(Fault::rpc_error(400, "PEER_FLOOD").on(Method::SEND_MESSAGE));
-    for key in ["noon", "one"] {
-        let ticket = waiting(&process, key, Send::new("friend", key)).await;
-        let restricted = call_error(eventually(ticket).await);
-        assert!(matches!(restricted, CallError::Restricted { .. }), "{restricted}");
-    }
-    assert!(operations(&process).await.iter().all(is_waiting));
-    assert!(process.manager.clear_restriction(process.session).unwrap());
-    let ticket = waiting(&process, "noon", Send::new("friend", "noon")).await;
-    assert!(eventually(ticket).await.is_done());
-    process.end().await;
-    // And the other by itself.
-    let process = start(&shelf).await;
-    settled(&process).await;
-    process.end().await;
-    assert_eq!(texts(&shelf), ["noon", "one"]);
 }
 
 #[tokio::test(start_paused = true)]

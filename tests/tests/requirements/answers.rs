@@ -12,7 +12,11 @@ fn name(error: &CallError) -> &'static str {
         CallError::Flood { .. } => "flood",
         CallError::SlowMode { .. } => "slow mode",
         CallError::Refused { .. } => "refused",
+        CallError::Migrate { .. } => "migrate",
+        CallError::ServerError { .. } => "server error",
+        CallError::Unusable { .. } => "unusable",
         CallError::Unavailable { .. } => "unavailable",
+        CallError::Unreadable { .. } => "unreadable",
         CallError::Restricted { .. } => "restricted",
         CallError::KeyLost { .. } => "key lost",
         CallError::Invalid(_) => "invalid",
@@ -31,10 +35,12 @@ async fn errors_and_refusals_have_types() {
         (420, "FLOOD_WAIT_3", "flood"),
         (420, "SLOWMODE_WAIT_7", "slow mode"),
         (420, "FROZEN_METHOD_INVALID", "restricted"),
+        (400, "FROZEN_PARTICIPANT_MISSING", "restricted"),
         (400, "PEER_FLOOD", "restricted"),
         (400, "PEER_ID_INVALID", "refused"),
         (403, "CHAT_WRITE_FORBIDDEN", "refused"),
-        (500, "INTERNAL", "unavailable"),
+        (303, "USER_MIGRATE_4", "migrate"),
+        (500, "INTERNAL", "server error"),
         (401, "SESSION_REVOKED", "key lost"),
     ] {
         stage.telegram.inject(Fault::rpc_error(code, said).on(Method::GET_USERS));
@@ -45,6 +51,8 @@ async fn errors_and_refusals_have_types() {
             }
             other => panic!("{said}: {other:?}"),
         }
+        // A frozen account would do nothing more.
+        stage.manager.clear_restriction(session).unwrap();
     }
     let send = || Send::new("friend", "x");
     match stage.manager.submit(session, send()) {

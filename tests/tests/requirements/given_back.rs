@@ -51,6 +51,28 @@ async fn every_task_is_listed_and_gone_after_the_shutdown() {
     assert_eq!(metrics.done + metrics.shut_down, 21);
 }
 
+/// R5.
+#[tokio::test(start_paused = true)]
+async fn an_adding_that_was_given_up_leaves_nothing_behind_the_shutdown() {
+    let stage = Stage::new(1).await;
+    let late = stage.telegram.account("late").unwrap().id();
+    stage.telegram.inject(Fault::silence().on(Method::GET_USERS).by(late));
+    let before = stage.calls(&[Method::GET_USERS]);
+    let (manager, config) = (stage.manager.clone(), stage.late());
+    let adding = tokio::spawn(async move { manager.add_session(config).await.map(drop) });
+    soon(stage.telegram.called(Method::GET_USERS, before + 1)).await;
+    let view = stage.manager.tasks().await.unwrap();
+    assert_eq!(view.len(), 2);
+    adding.abort();
+    assert!(soon(adding).await.unwrap_err().is_cancelled());
+    // Longer than two waits for the register.
+    tokio::time::sleep(secs(70)).await;
+    drop(view);
+    let report = soon(stage.manager.shutdown()).await;
+    assert_eq!((report.stopped, report.survivors, report.left), (1, 0, 0));
+    assert!(stage.manager.tasks().await.unwrap().is_empty());
+}
+
 /// Asserts that the first session has nothing any more at this very moment, and that its permits are free.
 async fn assert_all_is_back<T: Debug>(stage: &Stage, outcome: &Outcome<T>) {
     assert!(!outcome.is_done(), "{outcome:?}");

@@ -124,6 +124,8 @@ async fn a_failing_handler_concerns_nobody_else_and_each_handler_hears_each_even
     let metrics = stage.manager.metrics().await.unwrap();
     assert_eq!((metrics.events_seen, metrics.events_handled), (15, 30));
     assert_eq!(metrics.handler_failures, 10);
+    let failures = stage.manager.sessions().into_iter().map(|status| status.handler_failures);
+    assert_eq!(failures.collect::<Vec<_>>(), [10, 0, 0], "each session has its own");
 }
 
 /// R4.
