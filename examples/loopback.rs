@@ -5,15 +5,15 @@
 //! ```
 //!
 //! The accounts are alice, bob and carol. Alice is an admin of the group `room` and a member of the group `slow` (one
-//! message in 30 s) and of the broadcast channel `news`; bob is alone in the group `closed`, and with carol in the basic
-//! group `club`. Nobody sends more than 20 messages a minute, and whoever has missed more than 10 in one place is not told
-//! which.
+//! message in 30 s) and of the broadcast channel `news`; bob is alone in the group `closed`, and with carol in the
+//! basic group `club`. Nobody sends more than 20 messages a minute, and whoever has missed more than 10 in one place is
+//! not told which.
 //!
 //! The first line of standard output is a JSON object: where the server listens, alice's number, the keys of the
 //! accounts in hexadecimal, and the RSA key (PKCS #1 in PEM) for clients that make their own, which is alice's then.
 //! Each line of standard input is answered with another: how many messages the server has accepted, how many keys
-//! clients have made and how often they have asked for a difference, or what is wrong with the line. A line is a message
-//! that bob writes to alice, or begins with a slash:
+//! clients have made and how often they have asked for a difference, or what is wrong with the line. A line is a
+//! message that bob writes to alice, or begins with a slash:
 //!
 //! ```text
 //! /count                                does nothing: for the answer

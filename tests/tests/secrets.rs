@@ -1,5 +1,5 @@
-//! What logs say at TRACE, of this crate and of all below it: no secret, and of this crate nothing that people wrote. In
-//! a process of its own, as loggers are for all.
+//! What logs say at TRACE, of this crate and of all below it: no secret, and of this crate nothing that people wrote.
+//! In a process of its own, as loggers are for all.
 
 use std::io::Write;
 

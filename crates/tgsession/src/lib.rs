@@ -78,8 +78,8 @@
 //!
 //! Without it glibc raises its threshold for mappings when the first connection is closed, and from then on a process
 //! keeps such buffers, touched: about 1.5 MiB for each session that has reconnected (1.4 to 1.8 MiB). With it memory
-//! stays flat over any number of reconnects. glibc reads it once, at the start, so a program that is not started with it
-//! has to start itself again, as the binary of `tgsession-cli` does.
+//! stays flat over any number of reconnects. glibc reads it once, at the start, so a program that is not started with
+//! it has to start itself again, as the binary of `tgsession-cli` does.
 //!
 //! # What it will not do
 //!

@@ -143,8 +143,8 @@ impl Telegram {
         Some(state.push_post(channel, &post))
     }
 
-    /// The same, and with the post, in one container, comes that more has happened in the channel than is told: a client
-    /// that asks for the difference gets the post again in it.
+    /// The same, and with the post, in one container, comes that more has happened in the channel than is told: a
+    /// client that asks for the difference gets the post again in it.
     pub fn push_post_too_long(
         &self,
         channel: ChannelId,

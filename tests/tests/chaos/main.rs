@@ -1,8 +1,8 @@
 //! Everything goes wrong at once, as a seed says, and at the end everything is accounted for.
 //!
-//! `CHAOS_SEED=7` runs one seed, in real time with `CHAOS_CLOCK=real`; `CHAOS_SEEDS=200` runs so many from 1 on. A failure
-//! names its seed and its clock; on paused time it does the same again. In a process of its own: what is held at the end
-//! is looked for in all of it.
+//! `CHAOS_SEED=7` runs one seed, in real time with `CHAOS_CLOCK=real`; `CHAOS_SEEDS=200` runs so many from 1 on. A
+//! failure names its seed and its clock; on paused time it does the same again. In a process of its own: what is held
+//! at the end is looked for in all of it.
 
 mod checks;
 mod heard;

@@ -264,9 +264,9 @@ pub(crate) fn acquire(lock: usize, side: Side, how: How) -> Option<Guard> {
     }
 }
 
-/// Takes a lock of each table, one after the other and outside of any runtime: while no lock needs more than
-/// a comparison. Then the first async one: a blocking lock that a task takes before that cannot be told from its thread's,
-/// a limit of the crate that the rules do not know.
+/// Takes a lock of each table, one after the other and outside of any runtime: while no lock needs more than a
+/// comparison. Then the first async one: a blocking lock that a task takes before that cannot be told from its
+/// thread's, a limit of the crate that the rules do not know.
 pub(crate) fn begin() {
     let w = &*WORLD;
     drop(w.top[0].lock());

@@ -4,10 +4,10 @@
 //! keeps to limits of its own ([`Limits`]).
 //!
 //! An operation that comes too fast gives back what it holds, and goes on when it is time ([`Paces`]). What a day
-//! allows is reserved, and known to the store, before it is used, and settled after ([`Quotas`]); a day is one of
-//! UTC, unless it is to begin at another time. A chat in slow mode holds the messages for that chat ([`SlowChats`]). What Telegram itself asks for, a
-//! flood wait, holds the account and is no matter of this module. A [`Custom`](crate::Custom) operation is
-//! limited by its author.
+//! allows is reserved, and known to the store, before it is used, and settled after ([`Quotas`]); a day is one of UTC,
+//! unless it is to begin at another time. A chat in slow mode holds the messages for that chat ([`SlowChats`]). What
+//! Telegram itself asks for, a flood wait, holds the account and is no matter of this module. A
+//! [`Custom`](crate::Custom) operation is limited by its author.
 
 mod clock;
 mod pace;

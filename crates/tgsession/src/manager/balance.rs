@@ -1,8 +1,8 @@
 //! Which session gets the next operation: a pure choice.
 //!
 //! What was chosen may not be there any more when it is taken, as other callers choose at the same time: the last place
-//! of a queue is one caller's. Then the next best is asked ([`Balance::place`]), and each at most once after it refused:
-//! so it ends, and says that all are full only if all were.
+//! of a queue is one caller's. Then the next best is asked ([`Balance::place`]), and each at most once after it
+//! refused: so it ends, and says that all are full only if all were.
 
 use crate::id::SessionId;
 

@@ -9,11 +9,11 @@ impl Manager {
     /// Puts an operation into the queue of a session that is [stored](crate::SessionConfig::stored), once it is written
     /// down: when this returns, the operation is done whatever becomes of the process. It waits for as long as it
     /// takes. Where the session stops first, or the account cannot do it now (it is restricted, its quota of the day is
-    /// used up, its key lost, or its line breaks more often than it is tried again), the ticket says so, and the operation
-    /// stays: whoever adds the session next goes on with it, in the order of the submissions, without being told to, and
-    /// so does whoever submits it again. Once the restriction is [cleared](Self::clear_restriction), or the day
-    /// is over, this session goes on by itself with all that stayed, in their order, whether there is room in the queue
-    /// or not; submit it again for a ticket of that.
+    /// used up, its key lost, or its line breaks more often than it is tried again), the ticket says so, and the
+    /// operation stays: whoever adds the session next goes on with it, in the order of the submissions, without being
+    /// told to, and so does whoever submits it again. Once the restriction is [cleared](Self::clear_restriction), or
+    /// the day is over, this session goes on by itself with all that stayed, in their order, whether there is room in
+    /// the queue or not; submit it again for a ticket of that.
     ///
     /// The key is the operation's in this session, and it is done once under it: submitted again, also in another
     /// process, it is the one that waits, or has ended. What became of it is known for thirty days, and listed by
@@ -40,10 +40,10 @@ impl Manager {
     /// all the same.
     ///
     /// # Cancel safety
-    /// Dropped while it waits for the operation to be written down, it submits it all the same, unless the session stops
-    /// or the store fails first: submit it again for its ticket. Dropped while it waits for another call that has the
-    /// key, which is writing the same operation down or forgetting it, it has submitted nothing, and that call goes on.
-    /// Who cannot tell which it was submits again: the key makes that one operation.
+    /// Dropped while it waits for the operation to be written down, it submits it all the same, unless the session
+    /// stops or the store fails first: submit it again for its ticket. Dropped while it waits for another call that has
+    /// the key, which is writing the same operation down or forgetting it, it has submitted nothing, and that call goes
+    /// on. Who cannot tell which it was submits again: the key makes that one operation.
     pub async fn submit_kept<O: Keepable>(
         &self,
         session: SessionId,
@@ -74,8 +74,8 @@ impl Manager {
     /// If there is no such session, it has no store, or that cannot be written.
     ///
     /// # Cancel safety
-    /// Dropped once it was polled, it cancels an operation that waits or runs all the same, and may leave what became of
-    /// it.
+    /// Dropped once it was polled, it cancels an operation that waits or runs all the same, and may leave what became
+    /// of it.
     pub async fn forget_kept(&self, session: SessionId, key: &str) -> Result<bool, KeepError> {
         let found = self.0.registry.get(session).ok_or(SubmitError::Unknown(session))?;
         let forgotten = found.forget_kept(key).await;

@@ -25,10 +25,10 @@ pub struct Totals {
 ///
 /// An operation that was taken counts once, when it ends, as what ended it: one of `done`, `failed`, `expired`,
 /// `timed_out`, `cancelled` and `shut_down`. [`MaybeExecuted`](crate::Outcome::MaybeExecuted) has no number of its own:
-/// an operation with that outcome counts as what stopped it. Those that are dropped with a session that was ended at once
-/// answer [`ShutDown`](crate::Outcome::ShutDown), or `MaybeExecuted` if that is so, and are not counted. A session is
-/// ended at once where its removal or the shutdown was dropped before it returned, where its stop budget was over, and
-/// where its manager was dropped.
+/// an operation with that outcome counts as what stopped it. Those that are dropped with a session that was ended at
+/// once answer [`ShutDown`](crate::Outcome::ShutDown), or `MaybeExecuted` if that is so, and are not counted. A session
+/// is ended at once where its removal or the shutdown was dropped before it returned, where its stop budget was over,
+/// and where its manager was dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MetricsSnapshot {
@@ -58,14 +58,14 @@ pub struct MetricsSnapshot {
     pub retried: u64,
     /// Flood waits that Telegram asked for.
     pub flood_waits: u64,
-    /// How often an operation did not get a permit or a lock in time. One operation may count several times, and need not
-    /// fail: without a permit it goes back into its queue.
+    /// How often an operation did not get a permit or a lock in time. One operation may count several times, and need
+    /// not fail: without a permit it goes back into its queue.
     pub lock_timeouts: u64,
     /// Events that sessions received or recovered, the accounts' own messages aside.
     pub events_seen: u64,
-    /// Events but messages that were dropped because handlers were too slow, and messages that were given up because too
-    /// many of them were missed: of those no more than are counted. Of bots, who can recover none, messages for which
-    /// handlers were too slow are dropped too.
+    /// Events but messages that were dropped because handlers were too slow, and messages that were given up because
+    /// too many of them were missed: of those no more than are counted. Of bots, who can recover none, messages for
+    /// which handlers were too slow are dropped too.
     pub events_dropped: u64,
     /// Messages for which there was no room when they came, as handlers were too slow, and that are to be recovered.
     pub events_deferred: u64,
@@ -73,8 +73,8 @@ pub struct MetricsSnapshot {
     pub events_handled: u64,
     /// Calls of handlers that failed or panicked.
     pub handler_failures: u64,
-    /// Panics of operations, of handlers, of tasks of sessions, and of `grammers` over what a server said, in the
-    /// task of a connection or in the stream of updates. Each is an error of a program; none of them leaves its session.
+    /// Panics of operations, of handlers, of tasks of sessions, and of `grammers` over what a server said, in the task
+    /// of a connection or in the stream of updates. Each is an error of a program; none of them leaves its session.
     pub panics: u64,
 }
 

@@ -5,6 +5,7 @@
 
 mod balance;
 mod builder;
+mod check;
 mod errors;
 mod handle;
 mod kept;
@@ -19,7 +20,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use balance::Answer;
 pub use balance::Balance;
-pub use builder::{BuildError, Builder};
+pub use builder::Builder;
+pub use check::BuildError;
 pub use errors::{AddError, KeepError, ReconnectError, RemoveError, SubmitError};
 pub use handle::SessionHandle;
 use metrics::Metrics;

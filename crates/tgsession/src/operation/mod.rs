@@ -8,12 +8,12 @@
 //! | [`Send`] | operation | yes | 1 | one attempt, 60 s: from the first call to the answer |
 //! | [`Custom`] | operation | yes, unless it says [`shared`](Custom::shared) | 0 | one attempt, 300 s: the future |
 //!
-//! A permit is one of the manager's; an exclusive operation runs alone on its session, while updates keep
-//! flowing. Waiting in the queue, for a permit, for a flood wait or between attempts is covered by no
-//! timeout of the operation, and holds nothing; only where there is no line for as long as that timeout is an operation
-//! that was started answered all the same, unless it is kept. An export gives its permit back every 2 s, between two pages,
-//! and queues again: so whatever else there is to do waits for one turn, and not for all of them. In all an export
-//! takes as long as its pages do.
+//! A permit is one of the manager's; an exclusive operation runs alone on its session, while updates keep flowing.
+//! Waiting in the queue, for a permit, for a flood wait or between attempts is covered by no timeout of the operation,
+//! and holds nothing; only where there is no line for as long as that timeout is an operation that was started answered
+//! all the same, unless it is kept. An export gives its permit back every 2 s, between two pages, and queues again: so
+//! whatever else there is to do waits for one turn, and not for all of them. In all an export takes as long as its
+//! pages do.
 //!
 //! Messages and exports into files are [`Keepable`]: they can be written down before they are done, and are done
 //! once, whatever becomes of the process. See [`Manager::submit_kept`](crate::Manager::submit_kept).
@@ -122,8 +122,8 @@ impl Context<'_> {
         self.ending.store(true, Ordering::Relaxed);
     }
 
-    /// Takes the right to one call, or stops until there is one. What Telegram asked somebody else of the account to wait
-    /// for is for this operation too.
+    /// Takes the right to one call, or stops until there is one. What Telegram asked somebody else of the account to
+    /// wait for is for this operation too.
     pub(crate) fn take(&self, call: PacedCall) -> Result<(), Stop> {
         let until = *self.blocked_until.borrow();
         let rest = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -164,8 +164,8 @@ impl Stop {
         Self::Pause { wait, came_on: false }
     }
 
-    /// Whether something was asked of Telegram that it refused or failed to do: it did nothing then. Where an answer was
-    /// lost nobody knows.
+    /// Whether something was asked of Telegram that it refused or failed to do: it did nothing then. Where an answer
+    /// was lost nobody knows.
     pub(crate) fn is_answer(&self) -> bool {
         match self {
             Self::Failed(Failure::Call(error)) => {

@@ -64,14 +64,15 @@ impl Monitor {
 
     /// Puts each event into a stream, which holds this many that nobody has taken yet (0 counts as 1).
     ///
-    /// Nothing is left out: a stream that is full is a slow handler, and the events of its session wait until there is a
-    /// place. Of the session only: the others and the connection go on. The stream ends when the monitoring is stopped
-    /// or the session ends; dropping it ends the monitoring.
+    /// Nothing is left out: a stream that is full is a slow handler, and the events of its session wait until there is
+    /// a place. Of the session only: the others and the connection go on. The stream ends when the monitoring is
+    /// stopped or the session ends; dropping it ends the monitoring.
     ///
-    /// An event counts as handled when it has its place. So of a session with a store, those that are in the stream when
-    /// the process is killed do not come again; where each must be dealt with, use [`new`](Self::new), whose handler
-    /// has handled an event when it returns. A session that is removed, or shut down, waits for its handlers within its
-    /// budget, and so for a stream that is full and that nobody reads: stop the monitoring or drop the stream first.
+    /// An event counts as handled when it has its place. So of a session with a store, those that are in the stream
+    /// when the process is killed do not come again; where each must be dealt with, use [`new`](Self::new), whose
+    /// handler has handled an event when it returns. A session that is removed, or shut down, waits for its handlers
+    /// within its budget, and so for a stream that is full and that nobody reads: stop the monitoring or drop the
+    /// stream first.
     ///
     /// ```no_run
     /// use tgsession::{Manager, Monitor, SessionId};

@@ -7,10 +7,10 @@
 //! # Why a key stays that of its message, also where nothing was sent
 //!
 //! The record is the last that is written before the request, so one that does not say "sent" may be of a message that
-//! never went out, or of one whose answer nobody heard: a process was killed, or the operation cancelled, on either side
-//! of the request. Nobody can tell them apart, and another text under the same key would be a second message wherever
-//! the first had arrived. To tell them apart, each message would have to wait for the disk once more. So what is taken
-//! off the books is what Telegram has refused, and nothing else.
+//! never went out, or of one whose answer nobody heard: a process was killed, or the operation cancelled, on either
+//! side of the request. Nobody can tell them apart, and another text under the same key would be a second message
+//! wherever the first had arrived. To tell them apart, each message would have to wait for the disk once more. So what
+//! is taken off the books is what Telegram has refused, and nothing else.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

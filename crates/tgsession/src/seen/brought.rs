@@ -1,9 +1,10 @@
 //! What the stream brings: each message once, and what there was no room for stays missing.
 //!
-//! The stream may bring a message twice. What comes while it is about to ask for a difference it brings at once, and the
-//! difference has it again. That is not seen by what is known of the chat: a message may come after a newer one, when
-//! all below that is taken for known already. So the numbers of what was given are kept by themselves, by mailbox, which
-//! is what numbers messages. They are not stored: what was given, and not handled when the process ended, comes again.
+//! The stream may bring a message twice. What comes while it is about to ask for a difference it brings at once, and
+//! the difference has it again. That is not seen by what is known of the chat: a message may come after a newer one,
+//! when all below that is taken for known already. So the numbers of what was given are kept by themselves, by mailbox,
+//! which is what numbers messages. They are not stored: what was given, and not handled when the process ended, comes
+//! again.
 
 use std::collections::HashMap;
 

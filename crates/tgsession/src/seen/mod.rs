@@ -8,8 +8,8 @@
 //! - A message that the stream brings is known from then on ([`hear`](Seen::hear)), unless there is no room for it
 //!   ([`miss`](Seen::miss)). When its batch is over, and the
 //!   mailbox has moved by no more than the batch weighs, all below it is known too ([`join`](Seen::join)).
-//! - Where the mailbox has moved further, it has *jumped*, and its chats are *broken*: the next message of each begins a
-//!   range of its own.
+//! - Where the mailbox has moved further, it has *jumped*, and its chats are *broken*: the next message of each begins
+//!   a range of its own.
 //! - What the list of dialogs has at the top of a chat is known, or there is a [`Hole`]. What fills it is taken in
 //!   one step with the question what of it is new ([`fill`](Seen::fill)): a message comes from the stream or from the
 //!   history, whoever is first, and never from both.

@@ -247,8 +247,8 @@ fn without(core: &Core, job: &Job, late: Late) -> Verdict {
     }
 }
 
-/// What was told to the operator once is not told to Telegram again. Each kind of operation calls it, or may; so a frozen
-/// account does none of them.
+/// What was told to the operator once is not told to Telegram again. Each kind of operation calls it, or may; so a
+/// frozen account does none of them.
 fn restriction(core: &Core, job: &Job) -> Option<CallError> {
     let is_held = |name: &String| job.kind() == Kind::Send || is_frozen(name);
     let name = core.restriction_name().filter(is_held)?;

@@ -2,8 +2,8 @@
 //!
 //! Those that keep the session to themselves are few, one for each lane and the one that runs, and are polled by the
 //! runner's own waker whenever it is polled. The others may be many. A set of futures, with a waker for each, is what
-//! they need, and would be wrong for the few: it has its task polled once more for each future that it polls first,
-//! and that wakes a second thread of the runtime, which costs more than all else that the manager does for an operation.
+//! they need, and would be wrong for the few: it has its task polled once more for each future that it polls first, and
+//! that wakes a second thread of the runtime, which costs more than all else that the manager does for an operation.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};

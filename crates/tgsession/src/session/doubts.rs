@@ -1,7 +1,7 @@
 //! What the session doubts: what may be missing, and when that is to be looked into.
 //!
-//! Doubts are noted by whoever sees a sign, or has no room for a message, and looked into by the [census](super::census). So any number of them
-//! about one thing is one.
+//! Doubts are noted by whoever sees a sign, or has no room for a message, and looked into by the
+//! [census](super::census). So any number of them about one thing is one.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -16,7 +16,8 @@
 //! to pass something over, and has brought nothing since, is not stuck: so each look knocks, and it says where it is.
 //!
 //! A line that was lost to a panic of `grammers`, in its stream or in its sender, is made again at once, that is after
-//! the same pauses: the first time after 2 s, and if the next is lost before it was found to work, after 4 s, and so on.
+//! the same pauses: the first time after 2 s, and if the next is lost before it was found to work, after 4 s, and so
+//! on.
 //!
 //! How many lines are made at once is not bounded, but they are spread by session, here and in the
 //! [streams](super::streams). A bound would be a lock of all the manager (level 2 at most), asked for by who has his

@@ -7,11 +7,11 @@
 //! # Why it is done once
 //!
 //! A row is of a key, and a key has one row and one task at a time ([`in_hand`](super::in_hand)): two submissions of a
-//! key are one operation. A process that takes up the session finds the rows that have not ended, and does those; and so
-//! does this one with what held the account, once that is over ([`resumed`](super::resumed)). One may have been
-//! done already, where the process before ended between the work and the row; so only what is safe to do again is kept:
-//! a message has a record of its own, with the number by which Telegram recognises it, and an export into a file ends
-//! its row together with its checkpoint. Doing it again comes to nothing, and ends the row.
+//! key are one operation. A process that takes up the session finds the rows that have not ended, and does those; and
+//! so does this one with what held the account, once that is over ([`resumed`](super::resumed)). One may have been done
+//! already, where the process before ended between the work and the row; so only what is safe to do again is kept: a
+//! message has a record of its own, with the number by which Telegram recognises it, and an export into a file ends its
+//! row together with its checkpoint. Doing it again comes to nothing, and ends the row.
 //!
 //! What it does not promise: that a message is sent at most once where Telegram has forgotten its number, days later.
 

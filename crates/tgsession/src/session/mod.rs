@@ -1,9 +1,9 @@
 //! One account: an actor with a queue.
 //!
-//! Its tasks are the *io* task of `grammers`, the *pump*, which owns the update stream and only drains it,
-//! the *dispatcher*, which calls handlers, the *health* task, which asks whether the line works and makes it
-//! again, the *census*, which finds and fetches what the stream passed over, the *runner*, which owns the queue and in
-//! which operations wait and run; and, where there is a store, the *keeper*, which writes what changes, the *resumption*,
+//! Its tasks are the *io* task of `grammers`, the *pump*, which owns the update stream and only drains it, the
+//! *dispatcher*, which calls handlers, the *health* task, which asks whether the line works and makes it again, the
+//! *census*, which finds and fetches what the stream passed over, the *runner*, which owns the queue and in which
+//! operations wait and run; and, where there is a store, the *keeper*, which writes what changes, the *resumption*,
 //! which goes on with [what was held](resumed), and one for each operation that the store [keeps](kept). They share
 //! nothing but ranked locks, atomics and channels. What the session needs of its manager it asks for through
 //! [`Admission`].

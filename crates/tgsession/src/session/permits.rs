@@ -75,8 +75,8 @@ impl Permits {
 
     /// The exclusive operations that run, in words; those that began first, where they are many.
     pub(super) fn running(&self) -> String {
-        let running = |turns: &Turns| turns.running();
-        let all = self.turns.iter().filter_map(|entry| Some((*entry.key(), running(&entry)?)));
+        let all =
+            self.turns.iter().filter_map(|entry| Some((*entry.key(), entry.value().running()?)));
         let mut all: Vec<_> = all.collect();
         all.sort_by_key(|(session, (_, _, since))| (std::cmp::Reverse(*since), *session));
         let mut named: Vec<_> = all

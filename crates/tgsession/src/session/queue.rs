@@ -109,8 +109,8 @@ fn begins(job: &Job, blocked: Option<Instant>) -> Instant {
     job.since.max(job.not_before).max(blocked.unwrap_or(job.since))
 }
 
-/// Until when an operation waits. What was started goes on when it can; but without a line it waits no longer than it may
-/// run, so that it is answered, unless the store keeps it.
+/// Until when an operation waits. What was started goes on when it can; but without a line it waits no longer than it
+/// may run, so that it is answered, unless the store keeps it.
 fn ends(job: &Job, wait: Duration, kinds: &Kinds, still: Standstill) -> Option<Instant> {
     let Some(offline) = still.offline.filter(|_| job.had_turn && !job.is_kept) else {
         return deadline(job, wait, still.blocked);

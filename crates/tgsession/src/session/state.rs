@@ -17,8 +17,8 @@ pub enum SessionState {
     Connected,
     /// Its line broke and is being made again.
     Reconnecting,
-    /// Its line could not be made again so far, and is tried again each minute, if nothing else was said; or it works, and
-    /// Telegram has refused three times in a row to say who the account is.
+    /// Its line could not be made again so far, and is tried again each minute, if nothing else was said; or it works,
+    /// and Telegram has refused three times in a row to say who the account is.
     Degraded,
     /// A task without which it cannot work ended by itself: remove it and add it again.
     Failed,
@@ -63,11 +63,11 @@ pub struct SessionStatus {
     /// How many of its events were dropped, as
     /// [`MetricsSnapshot::events_dropped`](crate::MetricsSnapshot::events_dropped) counts them.
     pub events_dropped: u64,
-    /// How many of its messages found no room, as [`MetricsSnapshot::events_deferred`](crate::MetricsSnapshot::events_deferred)
-    /// counts them.
+    /// How many of its messages found no room, as
+    /// [`MetricsSnapshot::events_deferred`](crate::MetricsSnapshot::events_deferred) counts them.
     pub events_deferred: u64,
-    /// How many events wait for its handlers now. Where that stays at [`Builder::event_capacity`](crate::Builder::event_capacity),
-    /// a handler does not come back.
+    /// How many events wait for its handlers now. Where that stays at
+    /// [`Builder::event_capacity`](crate::Builder::event_capacity), a handler does not come back.
     pub events_waiting: usize,
     /// How many calls of its handlers failed or panicked.
     pub handler_failures: u64,

@@ -4,10 +4,9 @@
 //! `grammers` drops what nobody takes.
 //!
 //! `grammers` panics over some of what a server may say, such as a difference that is too long and does not say where
-//! it ends; and where Telegram refuses a difference, it asks for the same again without end. Then the stream is lost and
-//! not the session: the position that cannot be gone on from is forgotten, and the
-//! line closed for the [health](super::health) task to make another. What is missing by that the
-//! [census](super::census) finds.
+//! it ends; and where Telegram refuses a difference, it asks for the same again without end. Then the stream is lost
+//! and not the session: the position that cannot be gone on from is forgotten, and the line closed for the
+//! [health](super::health) task to make another. What is missing by that the [census](super::census) finds.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -105,8 +104,8 @@ async fn drain(core: &Core, live: &Live, mut stream: UpdateStream) {
     save(core, &stream).await;
     progress.arrived(core).await;
     progress.batch_is_over(core);
-    // Where the sender panicked over and over, what it is asked for may be why. Forgotten here, after the last time that
-    // the position is saved.
+    // Where the sender panicked over and over, what it is asked for may be why. Forgotten here, after the last time
+    // that the position is saved.
     let falls = *core.falls.borrow();
     if live.is_broken() && falls > 1 {
         core.forget_position(falls > 2).await;
@@ -123,8 +122,8 @@ fn next(session: SessionId, stream: &mut UpdateStream) -> impl Future<Output = N
 }
 
 /// The stream is lost to a panic or to a refusal, which come again where the next one goes on from the same place. So
-/// the channels are forgotten, which is what most of them are about; if it falls again, the account too. What the next line is asked for
-/// then begins where Telegram is.
+/// the channels are forgotten, which is what most of them are about; if it falls again, the account too. What the next
+/// line is asked for then begins where Telegram is.
 async fn fall(core: &Core, live: &Live, why: &str) {
     if live.is_closing() {
         return;

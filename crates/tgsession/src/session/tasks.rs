@@ -4,11 +4,11 @@
 //! on, in a list that needs no lock of the order, and whoever has the table first takes up all that is entering: the
 //! task itself, the next one, or whoever looks. Nobody who has the table misses a task that was there before.
 //!
-//! The table is of level 5, and what a task does takes locks of lower and of higher levels. That is no inversion: a task
-//! asks for it before it does anything else, when it holds nothing, and keeps it for no longer than it takes to move the
-//! entries, with no await in between. Where it does not get it in time, that is logged with
-//! who keeps it, and the task goes on. Trying again beside its body would need a branch of its own
-//! ([`lockorder::branch`]), and make each task larger; there is nothing left to try.
+//! The table is of level 5, and what a task does takes locks of lower and of higher levels. That is no inversion: a
+//! task asks for it before it does anything else, when it holds nothing, and keeps it for no longer than it takes to
+//! move the entries, with no await in between. Where it does not get it in time, that is logged with who keeps it, and
+//! the task goes on. Trying again beside its body would need a branch of its own ([`lockorder::branch`]), and make each
+//! task larger; there is nothing left to try.
 
 use std::fmt;
 use std::sync::Arc;

@@ -102,8 +102,8 @@ impl DialogList {
         peers
     }
 
-    /// Whether all that comes behind a page is known: the page is, and it is not one of pinned dialogs alone. One without
-    /// a date says nothing, and the next page is asked for.
+    /// Whether all that comes behind a page is known: the page is, and it is not one of pinned dialogs alone. One
+    /// without a date says nothing, and the next page is asked for.
     fn is_old(&self, page_begins: usize, dialogs: &[enums::Dialog]) -> bool {
         let Some(since) = self.since else { return false };
         let mut new = self.tops.iter().skip(page_begins);

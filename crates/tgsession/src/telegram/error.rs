@@ -89,8 +89,8 @@ pub enum CallError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Telegram restricts the account. It sends nothing more, and does nothing at all if it is frozen (`FROZEN_x`), until
-    /// an operator has looked into it, and has [cleared](crate::Manager::clear_restriction) it.
+    /// Telegram restricts the account. It sends nothing more, and does nothing at all if it is frozen (`FROZEN_x`),
+    /// until an operator has looked into it, and has [cleared](crate::Manager::clear_restriction) it.
     #[error("Telegram restricts the account: {name}; see to it, and clear the restriction")]
     Restricted {
         /// Telegram's name of it, such as `PEER_FLOOD`.
@@ -156,8 +156,8 @@ const FATAL: [&str; 7] = [
 const RESTRICTIONS: [&str; 4] =
     ["PEER_FLOOD", "USER_RESTRICTED", "FROZEN_METHOD_INVALID", "FROZEN_PARTICIPANT_MISSING"];
 
-/// Whether it is the name of a restriction of all that the account does: its owner has to appeal, and who goes on calling
-/// meanwhile speaks against himself.
+/// Whether it is the name of a restriction of all that the account does: its owner has to appeal, and who goes on
+/// calling meanwhile speaks against himself.
 pub(crate) fn is_frozen(restriction: &str) -> bool {
     restriction.starts_with("FROZEN_")
 }

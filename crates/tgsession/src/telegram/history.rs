@@ -19,8 +19,8 @@ use crate::store;
 /// Telegram's limit of one page.
 const PAGE: i32 = 100;
 
-/// Asks for the page of a hole that ends below this number; for the newest if there is none. The message before the hole
-/// is asked for too: where it comes, there is nothing more to ask for, whatever the numbers between belong to.
+/// Asks for the page of a hole that ends below this number; for the newest if there is none. The message before the
+/// hole is asked for too: where it comes, there is nothing more to ask for, whatever the numbers between belong to.
 pub(crate) fn page_below(
     chat: PeerRef,
     hole: &Hole,
@@ -129,8 +129,8 @@ impl Page {
         self.places.map(|(highest, _)| highest)
     }
 
-    /// Its messages as updates, oldest first, each with its number: as `grammers` makes them of a difference. Those that
-    /// it panics over are not among them.
+    /// Its messages as updates, oldest first, each with its number: as `grammers` makes them of a difference. Those
+    /// that it panics over are not among them.
     ///
     /// It makes them with all that belongs to them, the names of their authors too, only where they come through a
     /// stream. So this is one, of a single batch, whose numbers are those of a difference: none.

@@ -1,11 +1,12 @@
 //! An export into a file, which is whole or not there.
 //!
-//! Rows go to a part beside the file. Every [`INTERVAL`], and whenever the export stops for a while, the part is
-//! synced and then its length is written to the store, with the place that the source has reached: a *checkpoint*.
-//! The first is written before the first row. Whoever goes on after a crash cuts the part to the length of the
-//! checkpoint and reads from its place; so no row is lost, and none is there twice. At the end the part is synced,
-//! the checkpoint says that it is complete, and only then the part gets its name; last the audit is written and the
-//! checkpoint forgotten, in one step. Whoever finds a complete one does what is left of that, and asks nobody. A part that no checkpoint of this very export speaks of is left alone.
+//! Rows go to a part beside the file. Every [`INTERVAL`], and whenever the export stops for a while, the part is synced
+//! and then its length is written to the store, with the place that the source has reached: a *checkpoint*. The first
+//! is written before the first row. Whoever goes on after a crash cuts the part to the length of the checkpoint and
+//! reads from its place; so no row is lost, and none is there twice. At the end the part is synced, the checkpoint says
+//! that it is complete, and only then the part gets its name; last the audit is written and the checkpoint forgotten,
+//! in one step. Whoever finds a complete one does what is left of that, and asks nobody. A part that no checkpoint of
+//! this very export speaks of is left alone.
 //!
 //! That an export which is [kept](super::super::keep) is done is written in that last step too: without the checkpoint
 //! whoever did it again would find a file that is there, and nothing that says whose it is.

@@ -2,8 +2,8 @@
 //!
 //! A link does both in one step: it fails where there is something under the name. Some file systems have no links, but
 //! a rename only, which replaces what it finds; to ask the system for one that does not is beyond the standard library.
-//! There the name is *reserved* first, by an empty file that comes to be only if there is nothing, and the part is renamed over that.
-//! Of two who want the name one has it, and whoever comes later finds it taken.
+//! There the name is *reserved* first, by an empty file that comes to be only if there is nothing, and the part is
+//! renamed over that. Of two who want the name one has it, and whoever comes later finds it taken.
 //!
 //! A process that is killed between the two leaves the part, whole, and an empty file. Whoever goes on with the part
 //! takes that file for the reservation ([`forget_reservation`]) and reserves anew, if all of this holds: the checkpoint

@@ -11,11 +11,12 @@
 //! # When
 //!
 //! Somebody [doubts](super::doubts): there is a new line, or one that broke; a mailbox has jumped; the connection
-//! dropped something, or there was no room for a message because handlers are slow. Each new line is doubted at a time of its own within a minute, and there is one round a minute at
-//! most. The list is read up to the first page on which nothing is newer than the last time that nothing was missing: one
-//! page or two, of however many. A channel that alone is doubted is looked at alone. While the account must wait the census waits; what
-//! failed is looked at again after 1, 2, 4 minutes and so on up to 16, a chat by itself: it keeps no other waiting. Each call keeps to the account's pace for reading
-//! messages, and takes none of the day's quota: these are messages that the account was sent.
+//! dropped something, or there was no room for a message because handlers are slow. Each new line is doubted at a time
+//! of its own within a minute, and there is one round a minute at most. The list is read up to the first page on which
+//! nothing is newer than the last time that nothing was missing: one page or two, of however many. A channel that alone
+//! is doubted is looked at alone. While the account must wait the census waits; what failed is looked at again after 1,
+//! 2, 4 minutes and so on up to 16, a chat by itself: it keeps no other waiting. Each call keeps to the account's pace
+//! for reading messages, and takes none of the day's quota: these are messages that the account was sent.
 //!
 //! # Why each message comes once
 //!
